@@ -1,0 +1,66 @@
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using Shop.ServiceDefaults.Messaging;
+
+namespace Shop.ServiceDefaults.Data;
+
+/// <summary>
+/// The write side of one service's database: short READ COMMITTED transactions on a small prepared pool.
+/// Reads go through the service's <see cref="DbContext"/>.
+/// </summary>
+public sealed class Database<TDb>(
+    NpgsqlDataSource source, DatabaseOptions options, TimeProvider clock, OutboxWaker<TDb> waker)
+    where TDb : DbContext
+{
+    public NpgsqlDataSource Source => source;
+
+    /// <summary>
+    /// Runs <paramref name="work"/> in one transaction and commits it, unless the work called
+    /// <see cref="Transaction{TDb}.Refuse"/> or threw. A deadlock, a serialisation failure or a lock timeout rolls
+    /// back and runs the work again, a bounded number of times.
+    /// </summary>
+    /// <exception cref="DatabaseBusyException">Every attempt met a lock; nothing was kept.</exception>
+    public async Task<T> TransactAsync<T>(Func<Transaction<TDb>, Task<T>> work, CancellationToken ct)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await RunOnceAsync(work, ct);
+            }
+            catch (PostgresException e) when (IsLockFailure(e))
+            {
+                if (attempt >= options.LockAttempts) throw new DatabaseBusyException(e);
+                await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(5, 25) * attempt), clock, ct);
+            }
+        }
+    }
+
+    public Task TransactAsync(Func<Transaction<TDb>, Task> work, CancellationToken ct) =>
+        TransactAsync(async tx => { await work(tx); return true; }, ct);
+
+    /// <summary>True for failures that another try of the same transaction can cure.</summary>
+    public static bool IsLockFailure(PostgresException e) => e.SqlState
+        is PostgresErrorCodes.DeadlockDetected
+        or PostgresErrorCodes.SerializationFailure
+        or PostgresErrorCodes.LockNotAvailable;
+
+    private async Task<T> RunOnceAsync<T>(Func<Transaction<TDb>, Task<T>> work, CancellationToken ct)
+    {
+        await using var connection = await source.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        var tx = new Transaction<TDb>(connection, clock, ct);
+        var result = await work(tx);
+        if (tx.Refused)
+        {
+            await transaction.RollbackAsync(ct);
+            return result;
+        }
+
+        await tx.WriteOutboxAsync();
+        // Dying before this line leaves nothing; after it the state and its events are both there for the relay.
+        await transaction.CommitAsync(ct);
+        if (tx.Published) waker.Wake();
+        return result;
+    }
+}

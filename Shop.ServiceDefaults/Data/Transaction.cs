@@ -1,0 +1,65 @@
+using Dapper;
+using Npgsql;
+using Shop.ServiceDefaults.Events;
+using Shop.ServiceDefaults.Messaging;
+
+namespace Shop.ServiceDefaults.Data;
+
+/// <summary>
+/// One open transaction of a service's database: hand-written SQL through Dapper, and the events that commit with it.
+/// </summary>
+public sealed class Transaction<TDb>
+{
+    private readonly CancellationToken _ct;
+    private readonly List<OutboxRow> _events = [];
+
+    internal Transaction(NpgsqlConnection connection, TimeProvider clock, CancellationToken ct)
+    {
+        Connection = connection;
+        Clock = clock;
+        _ct = ct;
+    }
+
+    public NpgsqlConnection Connection { get; }
+
+    public TimeProvider Clock { get; }
+
+    /// <summary>The clock at microseconds, PostgreSQL's own resolution, so that what is stored reads back equal.</summary>
+    public DateTimeOffset Now => Clock.GetUtcNow().ToMicroseconds();
+
+    internal bool Refused { get; private set; }
+
+    internal bool Published => _events.Count > 0;
+
+    /// <summary>Runs a statement and answers the number of rows it changed: check it.</summary>
+    public Task<int> ExecuteAsync(string sql, object? parameters = null) =>
+        Connection.ExecuteAsync(new CommandDefinition(sql, parameters, cancellationToken: _ct));
+
+    public async Task<IReadOnlyList<T>> QueryAsync<T>(string sql, object? parameters = null) =>
+        (await Connection.QueryAsync<T>(new CommandDefinition(sql, parameters, cancellationToken: _ct))).AsList();
+
+    /// <summary>The one row of the answer, or null. More than one is a bug and throws.</summary>
+    public Task<T?> QuerySingleOrDefaultAsync<T>(string sql, object? parameters = null) =>
+        Connection.QuerySingleOrDefaultAsync<T>(new CommandDefinition(sql, parameters, cancellationToken: _ct));
+
+    /// <summary>
+    /// Adds an event to this transaction. Its outbox row is written after all other statements, while the aggregate's
+    /// row lock is held, so that the ids of one aggregate's events rise in the order of its changes.
+    /// </summary>
+    /// <param name="event">What happened, in ids and primitives.</param>
+    /// <param name="version">The aggregate's version after the change.</param>
+    public void Publish<TEvent>(TEvent @event, long version)
+        where TEvent : IEvent => _events.Add(OutboxRow.Of(@event, version, Now));
+
+    /// <summary>Rolls the transaction back once the work returns: a refusal that keeps nothing.</summary>
+    public void Refuse() => Refused = true;
+
+    /// <summary>
+    /// Writes the events so far. <see cref="Database{TDb}"/> calls it just before COMMIT; a batch that commits by
+    /// itself calls it earlier.
+    /// </summary>
+    internal async Task WriteOutboxAsync()
+    {
+        if (Published) await Outbox.InsertAsync(Connection, _events, _ct);
+    }
+}

@@ -1,0 +1,43 @@
+using System.Threading.Channels;
+using Dapper;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace Shop.ServiceDefaults.Messaging;
+
+/// <summary>
+/// Tells the relay of this database, wherever it runs, that there is something to send. NOTIFY inside a transaction
+/// would serialise all commits of the database, so it goes out by itself after the commit; many commits share one.
+/// A lost one costs nothing but the relay's next poll.
+/// </summary>
+public sealed partial class OutboxWaker<TDb>(NpgsqlDataSource source, ILogger<OutboxWaker<TDb>> log)
+    : BackgroundService
+{
+    internal const string Channel = "outbox";
+
+    private readonly Channel<bool> _signal = System.Threading.Channels.Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    /// <summary>Never blocks and never fails.</summary>
+    public void Wake() => _signal.Writer.TryWrite(true);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await foreach (var _ in _signal.Reader.ReadAllAsync(stoppingToken))
+        {
+            try
+            {
+                await using var connection = await source.OpenConnectionAsync(stoppingToken);
+                await connection.ExecuteAsync($"notify {Channel}");
+            }
+            catch (NpgsqlException e)
+            {
+                NotWoken(log, e.Message);
+            }
+        }
+    }
+
+    [LoggerMessage(LogLevel.Debug, "The relay was not woken and will find the events at its next poll: {Reason}")]
+    private static partial void NotWoken(ILogger log, string reason);
+}
