@@ -1,5 +1,7 @@
+using System.Runtime.CompilerServices;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
+using Shop.ServiceDefaults.Faults;
 using Shop.ServiceDefaults.Messaging;
 
 namespace Shop.ServiceDefaults.Data;
@@ -19,14 +21,17 @@ public sealed class Database<TDb>(
     /// <see cref="Transaction{TDb}.Refuse"/> or threw. A deadlock, a serialisation failure or a lock timeout rolls
     /// back and runs the work again, a bounded number of times.
     /// </summary>
+    /// <param name="file">The calling slice, for its crash points; leave it to the compiler.</param>
     /// <exception cref="DatabaseBusyException">Every attempt met a lock; nothing was kept.</exception>
-    public async Task<T> TransactAsync<T>(Func<Transaction<TDb>, Task<T>> work, CancellationToken ct)
+    public async Task<T> TransactAsync<T>(
+        Func<Transaction<TDb>, Task<T>> work, CancellationToken ct,
+        [CallerFilePath] string file = "", [CallerMemberName] string member = "")
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                return await RunOnceAsync(work, ct);
+                return await RunOnceAsync(work, file, member, ct);
             }
             catch (PostgresException e) when (IsLockFailure(e))
             {
@@ -36,8 +41,11 @@ public sealed class Database<TDb>(
         }
     }
 
-    public Task TransactAsync(Func<Transaction<TDb>, Task> work, CancellationToken ct) =>
-        TransactAsync(async tx => { await work(tx); return true; }, ct);
+    /// <inheritdoc cref="TransactAsync{T}"/>
+    public Task TransactAsync(
+        Func<Transaction<TDb>, Task> work, CancellationToken ct,
+        [CallerFilePath] string file = "", [CallerMemberName] string member = "") =>
+        TransactAsync(async tx => { await work(tx); return true; }, ct, file, member);
 
     /// <summary>True for failures that another try of the same transaction can cure.</summary>
     public static bool IsLockFailure(PostgresException e) => e.SqlState
@@ -45,7 +53,8 @@ public sealed class Database<TDb>(
         or PostgresErrorCodes.SerializationFailure
         or PostgresErrorCodes.LockNotAvailable;
 
-    private async Task<T> RunOnceAsync<T>(Func<Transaction<TDb>, Task<T>> work, CancellationToken ct)
+    private async Task<T> RunOnceAsync<T>(
+        Func<Transaction<TDb>, Task<T>> work, string file, string member, CancellationToken ct)
     {
         await using var connection = await source.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
@@ -58,8 +67,10 @@ public sealed class Database<TDb>(
         }
 
         await tx.WriteOutboxAsync();
+        Crash.AtCommit(file, member, "before");
         // Dying before this line leaves nothing; after it the state and its events are both there for the relay.
         await transaction.CommitAsync(ct);
+        Crash.AtCommit(file, member, "after");
         if (tx.Published) waker.Wake();
         return result;
     }
