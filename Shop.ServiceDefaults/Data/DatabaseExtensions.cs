@@ -38,7 +38,9 @@ public static class DatabaseExtensions
             services.GetRequiredService<DatabaseSource<TDb>>().Source, options,
             services.GetRequiredService<TimeProvider>(), services.GetRequiredService<OutboxWaker<TDb>>()));
 
-        builder.Services.AddDbContextPool<TDb>(
+        builder.AddNpgsqlDbContext<TDb>(
+            connectionName,
+            settings => settings.DisableRetry = true,
             context => context
                 .UseNpgsql(TunedConnectionString(
                     builder.Configuration.GetConnectionString(connectionName) ?? "", options))
