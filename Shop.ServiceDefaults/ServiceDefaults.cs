@@ -1,7 +1,13 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Health;
 using Shop.ServiceDefaults.Http;
+using Shop.ServiceDefaults.Limits;
+using Shop.ServiceDefaults.OpenApi;
+using Shop.ServiceDefaults.Problems;
+using Shop.ServiceDefaults.Telemetry;
 
 namespace Shop.ServiceDefaults;
 
@@ -15,10 +21,22 @@ public static class ServiceDefaultsExtensions
     public static WebApplicationBuilder AddServiceDefaults(this WebApplicationBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        builder.Services.AddServiceDiscovery();
-        builder.Services.AddHealthChecks();
-        builder.Services.AddProblemDetails();
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.AddShopTelemetry();
+        builder.AddRequestLimits();
+        builder.Services.AddHealth();
+        builder.Services.AddProblems();
         builder.Services.ConfigureHttpJsonOptions(json => ShopJson.Apply(json.SerializerOptions));
+        builder.Services.AddOpenApiPages();
+
+        builder.Services.AddServiceDiscovery();
+        builder.Services.AddOptions<ServiceClientOptions>()
+            .Bind(builder.Configuration.GetSection("ServiceClient"))
+            .ValidateDataAnnotations()
+            .ValidateOnStart();
+        builder.Services.AddSingleton<ServiceTokens>();
+        builder.AddIdentityClient();
+        builder.AddShopAuthentication();
         return builder;
     }
 
@@ -26,6 +44,11 @@ public static class ServiceDefaultsExtensions
     public static WebApplication MapServiceDefaults(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
+        app.UseRequestSpans();
+        app.UseProblems();
+        app.MapOpenApiPages();
+        app.UseAuthentication();
+        app.UseAuthorization();
         app.MapHealth();
         return app;
     }
