@@ -122,6 +122,7 @@ public static class KnownResourceStates
     public static readonly string Finished = nameof(Finished);
     public static readonly string Waiting = nameof(Waiting);
     public static readonly string NotStarted = nameof(NotStarted);
+    public static readonly string ValueMissing = nameof(ValueMissing);
     public static readonly string Active = nameof(Active);
     public static readonly IReadOnlyList<string> TerminalStates = [Finished, FailedToStart, Exited];
 }
