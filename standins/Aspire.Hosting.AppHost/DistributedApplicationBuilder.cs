@@ -122,7 +122,9 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
     private void AddServices(DistributedApplicationOptions options)
     {
         Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(60));
-        Services.AddLogging(logging => logging.AddFilter("Microsoft", LogLevel.Warning));
+        Services.AddLogging(logging => logging
+            .AddFilter("Microsoft", LogLevel.Warning)
+            .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None)); // The states tell the same.
         Services.AddHealthChecks();
         Services.AddSingleton(TimeProvider.System);
         Services.AddSingleton(Eventing);
