@@ -186,14 +186,14 @@ internal static class ReserveMany
         await using var batch = new NpgsqlBatch(tx.Connection) { BatchCommands = { take, insert, insertLines } };
         await batch.ExecuteNonQueryAsync(ct);
 
-        if (take.RecordsAffected != (ulong)touched.Length)
+        if (take.RecordsAffected != touched.Length)
         {
             throw new InvalidOperationException(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{take.RecordsAffected} of {touched.Length} locked stock rows had what was taken from them."));
         }
 
-        return insert.RecordsAffected == (ulong)taken.Count && insertLines.RecordsAffected == (ulong)lines.Length;
+        return insert.RecordsAffected == taken.Count && insertLines.RecordsAffected == lines.Length;
     }
 
     private static void Publish(

@@ -190,9 +190,13 @@ internal static class ResolveHolds
         if (batch.BatchCommands.Count == 0) return true;
 
         await batch.ExecuteNonQueryAsync(ct);
-        return batch.BatchCommands.All(command => command.RecordsAffected == (ulong)Rows(command));
+        foreach (var command in batch.BatchCommands)
+        {
+            // The first parameter is a column of the rows.
+            if (command.RecordsAffected != ((Array)command.Parameters[0].Value!).Length) return false;
+        }
 
-        static int Rows(NpgsqlBatchCommand command) => ((Array)command.Parameters[0].Value!).Length;
+        return true;
     }
 
     private static void Add<T>(
