@@ -14,6 +14,7 @@ namespace Shop.ServiceDefaults.Events;
 [JsonSerializable(typeof(StockReserved))]
 [JsonSerializable(typeof(StockReleased))]
 [JsonSerializable(typeof(StockCommitted))]
+[JsonSerializable(typeof(StockCommitFailed))]
 [JsonSerializable(typeof(OrderCreated))]
 [JsonSerializable(typeof(OrderPaid))]
 [JsonSerializable(typeof(OrderCompleted))]

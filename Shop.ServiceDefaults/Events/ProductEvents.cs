@@ -38,3 +38,10 @@ public sealed record StockCommitted(Guid OrderId, StockLine[] Lines, DateTimeOff
 {
     public Guid Key => OrderId;
 }
+
+/// <summary>A paid order's hold had ended and its units are gone: Ordering gives the money back, once.</summary>
+[Event("product-events", "StockCommitFailed.v1")]
+public sealed record StockCommitFailed(Guid OrderId, DateTimeOffset FailedAt) : IEvent
+{
+    public Guid Key => OrderId;
+}

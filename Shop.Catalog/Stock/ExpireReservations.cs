@@ -1,0 +1,80 @@
+using Shop.ServiceDefaults.Data;
+
+namespace Shop.Catalog.Stock;
+
+/// <summary>
+/// Asks Ordering about holds that are overdue and does what it says (race 1): keep until then, commit, or give back. Any
+/// number of replicas may run it: a claim moves the hold's next question away, so no lock is held while asking.
+/// </summary>
+internal static class ExpireReservations
+{
+    private const string ClaimSql = """
+        update reservations
+           set ask_again_at = @ClaimedUntil
+         where order_id in (
+               select order_id
+                 from reservations
+                where status = 'HELD' and ask_again_at <= @DueBefore
+                order by ask_again_at
+                limit @Batch
+                  for update skip locked)
+        returning order_id
+        """;
+
+    private const string KeepSql = """
+        update reservations r
+           set ask_again_at = greatest(kept.until, @Earliest)
+          from unnest(@Orders, @Until) as kept (order_id, until)
+         where r.order_id = kept.order_id and r.status = 'HELD'
+        """;
+
+    /// <summary>One batch; answers how many holds came to their end.</summary>
+    public static async Task<int> Handle(
+        Database<CatalogDb> db, OrderingClient ordering, StockOptions options, CancellationToken ct)
+    {
+        // Dying after the claim: the holds are asked about again once it is over.
+        var claimed = await db.TransactAsync(
+            tx => tx.QueryAsync<Guid>(ClaimSql, new
+            {
+                ClaimedUntil = tx.Now.AddSeconds(options.SweepClaimSeconds),
+                DueBefore = tx.Now.AddSeconds(-options.SweepGraceSeconds),
+                Batch = options.SweepBatch,
+            }),
+            ct);
+        if (claimed.Count == 0) return 0;
+
+        var answers = await ordering.HoldVerdictsAsync(claimed, ct);
+        await KeepAsync(db, [.. answers.Where(a => a.Verdict == OrderingClient.Answer.Keep)], options, ct);
+
+        // Dying before this commit: asked again, the same answer, and each hold ends once.
+        ResolveHolds.Item[] ended =
+        [
+            .. from answer in answers
+               where answer.Verdict != OrderingClient.Answer.Keep && claimed.Contains(answer.OrderId)
+               select new ResolveHolds.Item(
+                   answer.OrderId,
+                   answer.Verdict == OrderingClient.Answer.Commit ? HoldCommand.Commit : HoldCommand.Expire),
+        ];
+        if (ended.Length > 0) await ResolveHolds.RunAsync(db, ended, ct);
+        return ended.Length;
+    }
+
+    private static async Task KeepAsync(
+        Database<CatalogDb> db, OrderingClient.HoldAnswer[] kept, StockOptions options, CancellationToken ct)
+    {
+        if (kept.Length == 0) return;
+
+        await db.TransactAsync(
+            async tx =>
+            {
+                var earliest = tx.Now.AddSeconds(options.AskAgainSeconds);
+                await tx.ExecuteAsync(KeepSql, new
+                {
+                    Orders = kept.Select(answer => answer.OrderId).ToArray(),
+                    Until = kept.Select(answer => answer.Until ?? earliest).ToArray(),
+                    Earliest = earliest,
+                });
+            },
+            ct);
+    }
+}
