@@ -52,7 +52,7 @@ internal sealed class ChargePayment(
         if (verdict is not null) Report(payment, verdict.Value);
     }
 
-    private Task PauseAsync(Payment payment, CancellationToken ct) =>
+    private Task<int> PauseAsync(Payment payment, CancellationToken ct) =>
         database.TransactAsync(
             tx => tx.ExecuteAsync(
                 PauseSql, new { payment.Id, at = tx.Now + options.AskPause(payment.AskCount), now = tx.Now }), ct);

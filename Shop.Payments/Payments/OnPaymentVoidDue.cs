@@ -1,4 +1,3 @@
-using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Messaging;
 

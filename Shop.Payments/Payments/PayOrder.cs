@@ -26,7 +26,7 @@ internal static class PayOrder
 
         var userId = user.UserId();
         var key = IdempotencyKey.Read(http, userId, Operation, request, out var problem);
-        if (key is null) return Problems.Invalid(IdempotencyKey.Header, problem ?? "The header is required.");
+        if (key is null) return Unusable(problem);
 
         if (await StoredAnswer.FindAsync(database, userId, key, ct) is { } stored) return stored.Send(http);
 
@@ -41,6 +41,10 @@ internal static class PayOrder
         var answer = await database.TransactAsync(tx => StorePayment.RunAsync(tx, attempt, options), ct);
         return answer.Send(http);
     }
+
+    private static ProblemHttpResult Unusable(string? problem) => problem is null
+        ? Problems.Of(400, "idempotency-key-missing", $"{IdempotencyKey.Header} is required where money moves.")
+        : Problems.Of(400, "idempotency-key-invalid", problem);
 
     public sealed record Request(Guid OrderId, string? Method, string? CardToken, long? Points);
 }

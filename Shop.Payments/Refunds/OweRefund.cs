@@ -1,4 +1,3 @@
-using Shop.Payments.Payments;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Idempotency;

@@ -39,7 +39,7 @@ internal sealed class SendRefund(
         }
     }
 
-    private Task PauseAsync(Refund refund, string answer, CancellationToken ct) =>
+    private Task<int> PauseAsync(Refund refund, string answer, CancellationToken ct) =>
         database.TransactAsync(
             tx => tx.ExecuteAsync(PauseSql, new
             {
