@@ -1,0 +1,86 @@
+using System.Text;
+using System.Text.Json;
+using Dapper;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Http;
+using Shop.ServiceDefaults.Idempotency;
+using Shop.ServiceDefaults.Problems;
+
+namespace Shop.Payments.Payments;
+
+/// <summary>
+/// What a key was answered with, kept in the row that the answer is about. A stored answer is sent as it was written,
+/// to the byte, with <c>Idempotency-Replayed</c>.
+/// </summary>
+internal sealed record StoredAnswer(int Status, string Json, bool Replayed)
+{
+    // The key's row, else the row under the id that the key derives: a tombstone, or an attempt that ended keyless.
+    private const string FindSql = """
+        select status, fingerprint, answer_status, answer, failure
+          from payments
+         where user_id = @userId and idempotency_key = @StoredKey
+         union all
+        select status, fingerprint, answer_status, answer, failure
+          from payments
+         where id = @ResourceId and idempotency_key is null
+         order by fingerprint nulls last
+         limit 1
+        """;
+
+    public static StoredAnswer Of<TBody>(int status, TBody body) =>
+        new(status, JsonSerializer.Serialize(body, ShopJson.Options), Replayed: false);
+
+    public static StoredAnswer Of(ProblemHttpResult problem) => Of(problem.StatusCode, problem.ProblemDetails);
+
+    /// <summary>What this key was answered before, or null: it is new.</summary>
+    public static async Task<StoredAnswer?> FindAsync(
+        Database<PaymentsDb> database, Guid userId, IdempotencyKey key, CancellationToken ct)
+    {
+        await using var connection = await database.Source.OpenConnectionAsync(ct);
+        var row = await connection.QuerySingleOrDefaultAsync<Row>(
+            new CommandDefinition(FindSql, Parameters(userId, key), cancellationToken: ct));
+        return row?.Judge(key);
+    }
+
+    /// <inheritdoc cref="FindAsync(Database{PaymentsDb}, Guid, IdempotencyKey, CancellationToken)"/>
+    public static async Task<StoredAnswer?> FindAsync(Transaction<PaymentsDb> tx, Guid userId, IdempotencyKey key) =>
+        (await tx.QuerySingleOrDefaultAsync<Row>(FindSql, Parameters(userId, key)))?.Judge(key);
+
+    public ContentHttpResult Send(HttpContext http)
+    {
+        if (Replayed) http.Response.Headers[IdempotencyKey.ReplayedHeader] = "true";
+        var type = Status >= StatusCodes.Status400BadRequest ? "application/problem+json" : "application/json";
+        return TypedResults.Text(Json, type, Encoding.UTF8, Status);
+    }
+
+    private static object Parameters(Guid userId, IdempotencyKey key) =>
+        new { userId, key.StoredKey, key.ResourceId };
+
+    private sealed class Row
+    {
+        public PaymentStatus Status { get; init; }
+
+        public byte[]? Fingerprint { get; init; }
+
+        public int? AnswerStatus { get; init; }
+
+        public string? Answer { get; init; }
+
+        public string? Failure { get; init; }
+
+        public StoredAnswer Judge(IdempotencyKey key)
+        {
+            if (Fingerprint is null) return Of(Ended(Failure!));
+
+            return key.HasFingerprint(Fingerprint)
+                ? new(AnswerStatus!.Value, Answer!, Replayed: true)
+                : Of(Problems.Of(
+                    StatusCodes.Status422UnprocessableEntity, "idempotency-key-reused",
+                    "This Idempotency-Key was used with another request."));
+        }
+
+        private static ProblemHttpResult Ended(string failure) => Problems.Conflict(
+            failure, "This attempt ended before it began: nothing was taken. Use a new Idempotency-Key.");
+    }
+}

@@ -1,0 +1,55 @@
+using Shop.Payments.Gateway;
+using Shop.Payments.Payments;
+using Shop.Payments.Refunds;
+using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Events;
+using Shop.ServiceDefaults.Http;
+using Shop.ServiceDefaults.Messaging;
+using Shop.ServiceDefaults.Scheduling;
+
+namespace Shop.Payments;
+
+public static class PaymentsBackground
+{
+    /// <summary>The background half of Payments: its database, the processor, its consumer groups and sweeps.</summary>
+    public static void AddPaymentsBackground(this IHostApplicationBuilder builder)
+    {
+        var options = builder.AddPaymentsCore();
+        var sandbox = builder.Configuration.GetSection(SandboxOptions.Section).Get<SandboxOptions>() ?? new();
+
+        builder.AddServiceClient<SandboxGateway>("sandbox", http =>
+        {
+            http.SendServiceToken = false;
+            http.AttemptTimeoutSeconds = sandbox.TimeoutSeconds;
+            http.TotalTimeoutSeconds = sandbox.TimeoutSeconds;
+            http.RetryCount = 0;
+        });
+        builder.Services.AddTransient<IPaymentGateway>(services => services.GetRequiredService<SandboxGateway>());
+        builder.Services.AddTransient<ChargePayment>();
+        builder.Services.AddTransient<RecoverPayments>();
+        builder.Services.AddTransient<SendRefund>();
+        builder.Services.AddTransient<RecoverRefunds>();
+
+        builder.AddSubscriptions<PaymentsDb>("payments-payments", group => group
+            .On<PaymentRequested>(OnPaymentRequested.Handle)
+            .On<RefundRequested>(OnRefundRequested.Handle));
+        builder.AddSubscriptions<PaymentsDb>("payments-orders", group => group
+            .On<PaymentVoidDue>(OnPaymentVoidDue.Handle)
+            .On<OrderRefundDue>(OnOrderRefundDue.Handle));
+
+        var pause = TimeSpan.FromSeconds(options.SweepSeconds);
+        builder.AddSchedule("recover-payments", pause, RecoverPayments.Run);
+        builder.AddSchedule("recover-refunds", pause, RecoverRefunds.Run);
+    }
+
+    /// <summary>What the HTTP half and the background half share.</summary>
+    internal static PaymentsOptions AddPaymentsCore(this IHostApplicationBuilder builder)
+    {
+        var options = builder.Configuration.GetSection(PaymentsOptions.Section).Get<PaymentsOptions>() ?? new();
+        builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton(
+            builder.Configuration.GetSection(SandboxOptions.Section).Get<SandboxOptions>() ?? new());
+        builder.AddDatabase<PaymentsDb>("paymentsdb");
+        return options;
+    }
+}

@@ -1,0 +1,81 @@
+using System.Diagnostics;
+using Shop.ServiceDefaults.Data;
+
+namespace Shop.Payments.Refunds;
+
+/// <summary>REQUESTED -> PROCESSING -> COMPLETED or, unless the shop owes it, FAILED with its room given back.</summary>
+public enum RefundStatus
+{
+    Requested,
+    Processing,
+    Completed,
+    Failed,
+}
+
+/// <summary>Why money goes back.</summary>
+internal static class RefundCauses
+{
+    /// <summary>The order can't take a completed payment, or was cancelled after it.</summary>
+    public const string Order = "ORDER";
+
+    /// <summary>The processor captured a payment that had ended already.</summary>
+    public const string LateCapture = "LATE_CAPTURE";
+}
+
+/// <summary>
+/// Money on its way back, in minor units of the payment's currency. Both legs were allocated on the payment's row in
+/// the transaction that made the refund, so refunds together can't exceed what was captured.
+/// </summary>
+public sealed class Refund
+{
+    private const string LockSql = "select * from refunds where id = @id for update";
+
+    private const string TransitionSql = """
+        insert into refund_transitions (refund_id, from_status, to_status, cause, trace_id, at)
+        values (@Id, @From, @To, @Cause, @TraceId, @Now)
+        """;
+
+    public Guid Id { get; private set; }
+
+    public Guid PaymentId { get; private set; }
+
+    public string Cause { get; private set; } = "";
+
+    public bool Owed { get; private set; }
+
+    public string Reason { get; private set; } = "";
+
+    public bool Restock { get; private set; }
+
+    public long Card { get; private set; }
+
+    public long Points { get; private set; }
+
+    public RefundStatus Status { get; private set; }
+
+    public string? Failure { get; private set; }
+
+    public int TryCount { get; private set; }
+
+    public DateTimeOffset CreatedAt { get; private set; }
+
+    internal static Task<Refund?> LockAsync(Transaction<PaymentsDb> tx, Guid id) =>
+        tx.QuerySingleOrDefaultAsync<Refund>(LockSql, new { id });
+
+    internal static Task RecordAsync(
+        Transaction<PaymentsDb> tx, Guid id, RefundStatus? from, RefundStatus to, string cause) =>
+        tx.ExecuteAsync(TransitionSql, new
+        {
+            Id = id,
+            From = from?.Name(),
+            To = to.Name(),
+            Cause = cause,
+            TraceId = Activity.Current?.TraceId.ToHexString(),
+            tx.Now,
+        });
+}
+
+internal static class RefundStatusNames
+{
+    public static string Name(this RefundStatus status) => status.ToString().ToUpperInvariant();
+}

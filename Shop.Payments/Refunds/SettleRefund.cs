@@ -1,0 +1,71 @@
+using Shop.Payments.Payments;
+using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Events;
+
+namespace Shop.Payments.Refunds;
+
+/// <summary>The one way a refund ends: worker, webhook and sweep come here, one of them completes it, once.</summary>
+internal static class SettleRefund
+{
+    private const string CompleteSql = """
+        update refunds set status = 'COMPLETED', next_try_at = null, updated_at = @Now
+         where id = @Id and status = 'PROCESSING'
+        """;
+
+    // The payment's row is locked by its update, so refunds that complete at the same time see one another's sum.
+    private const string CountSql = """
+        update payments set version = version + 1, updated_at = @Now
+         where id = @PaymentId
+        returning version, case status when 'COMPLETED' then order_id end as order_id,
+                  card_captured + points_captured as captured
+        """;
+
+    private const string CompletedSql = """
+        select coalesce(sum(card + points), 0)::bigint
+          from refunds where payment_id = @PaymentId and status = 'COMPLETED'
+        """;
+
+    private const string LinesSql = """
+        select product_id, quantity, amount from refund_lines where refund_id = @Id order by product_id
+        """;
+
+    public static Task<PaymentVerdict> RefundedAsync(
+        Database<PaymentsDb> database, Guid refundId, string cause, CancellationToken ct) =>
+        database.TransactAsync(async tx =>
+        {
+            if (await Refund.LockAsync(tx, refundId) is not { } refund) return PaymentVerdict.Unknown;
+            if (refund.Status == RefundStatus.Completed) return PaymentVerdict.AlreadyApplied;
+            if (refund.Status == RefundStatus.Requested) return PaymentVerdict.NotYet;
+            if (refund.Status == RefundStatus.Failed) return PaymentVerdict.TooLate;
+
+            await CompleteAsync(tx, refund, cause);
+            return PaymentVerdict.Applied;
+        }, ct);
+
+    private static async Task CompleteAsync(Transaction<PaymentsDb> tx, Refund refund, string cause)
+    {
+        var changed = await tx.ExecuteAsync(CompleteSql, new { refund.Id, tx.Now });
+        if (changed != 1) throw new InvalidOperationException("A locked refund was not in the state that was read.");
+        await Refund.RecordAsync(tx, refund.Id, RefundStatus.Processing, RefundStatus.Completed, cause);
+
+        var payment = await tx.QuerySingleOrDefaultAsync<Counted>(CountSql, new { refund.PaymentId, tx.Now })
+            ?? throw new InvalidOperationException("A refund without its payment.");
+        var completed = await tx.QuerySingleOrDefaultAsync<long>(CompletedSql, new { refund.PaymentId });
+        var lines = await tx.QueryAsync<RefundedLine>(LinesSql, new { refund.Id });
+        tx.Publish(
+            new RefundCompleted(
+                refund.Id, refund.PaymentId, payment.OrderId, refund.Card + refund.Points,
+                Whole: completed == payment.Captured, refund.Restock, [.. lines], tx.Now),
+            payment.Version);
+    }
+
+    /// <summary>No order where the payment was not COMPLETED: its order must not hear of this refund.</summary>
+    private sealed class Counted
+    {
+        public long Version { get; init; }
+
+        public Guid? OrderId { get; init; }
+
+        public long Captured { get; init; }
+    }
+}

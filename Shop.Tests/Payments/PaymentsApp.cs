@@ -1,0 +1,211 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using Dapper;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Shop.Payments;
+using Shop.Payments.Orders;
+using Shop.ServiceDefaults.Authentication;
+using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Http;
+using Shop.ServiceDefaults.Messaging;
+
+namespace Shop.Tests.Payments;
+
+/// <summary>
+/// Payments whole, on a PostgreSQL database of its own: the HTTP half behind Kestrel, the background half as workers
+/// host it, with Ordering and the processor as small servers. Events are handed from the outbox to the handlers by
+/// <see cref="DeliverAsync"/>, so a test decides what is delivered, when and how often.
+/// </summary>
+public sealed class PaymentsApp : IAsyncLifetime
+{
+    public const string WebhookSecret = "webhook-secret-of-the-tests";
+
+    private readonly string _server = Environment.GetEnvironmentVariable("SHOP_TEST_POSTGRES")
+        ?? "Host=127.0.0.1;Port=15432;Username=postgres";
+
+    private readonly string _name = $"payments_{Guid.CreateVersion7():N}";
+    private readonly HashSet<Guid> _delivered = [];
+    private WebApplication _web = null!;
+    private IHost _workers = null!;
+
+    public FakeOrdering Ordering { get; } = new();
+
+    public FakeProcessor Processor { get; } = new();
+
+    public ShiftedClock Clock { get; } = new();
+
+    public IServiceProvider Workers => _workers.Services;
+
+    public Database<PaymentsDb> Database => _workers.Services.GetRequiredService<Database<PaymentsDb>>();
+
+    private string ConnectionString =>
+        new NpgsqlConnectionStringBuilder(_server) { Database = _name }.ConnectionString;
+
+    public async Task InitializeAsync()
+    {
+        await OnServerAsync($"create database {_name}");
+        await Ordering.StartAsync();
+        await Processor.StartAsync();
+
+        var workers = Host.CreateApplicationBuilder();
+        Configure(workers);
+        workers.Services.AddServiceDiscovery();
+        workers.AddPaymentsBackground();
+        _workers = workers.Build();
+        await _workers.StartAsync();
+
+        var web = WebApplication.CreateBuilder();
+        Configure(web);
+        web.WebHost.UseUrls("http://127.0.0.1:0");
+        web.Services.AddServiceDiscovery();
+        web.Services.AddValidation();
+        web.Services.ConfigureHttpJsonOptions(json => ShopJson.Apply(json.SerializerOptions));
+        web.Services.AddAuthentication("test").AddScheme<AuthenticationSchemeOptions, TestUsers>("test", null);
+        web.Services.AddAuthorizationBuilder()
+            .AddPolicy(Policies.SignedIn, policy => policy.RequireClaim("sub"))
+            .AddPolicy(Policies.PaymentsInternal, policy => policy.RequireClaim("scope", Policies.PaymentsInternal));
+        web.AddPaymentsCore();
+        web.AddServiceClient<OrderingClient>("ordering", http => http.SendServiceToken = false);
+        _web = web.Build();
+        _web.MapPayments();
+        await _web.StartAsync();
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _web.DisposeAsync();
+        await _workers.StopAsync();
+        _workers.Dispose();
+        await Ordering.DisposeAsync();
+        await Processor.DisposeAsync();
+        await OnServerAsync($"drop database {_name} with (force)");
+    }
+
+    public HttpClient ClientOf(Guid user, bool admin = false) =>
+        Client(admin ? $"{user} admin" : $"{user}");
+
+    /// <summary>A service with the scope that the internal endpoints ask for.</summary>
+    public HttpClient InternalClient() => Client("service");
+
+    public HttpClient Client(string? credentials)
+    {
+        var client = new HttpClient { BaseAddress = new Uri(_web.Urls.First()) };
+        if (credentials is not null) client.DefaultRequestHeaders.Authorization = new("Test", credentials);
+        return client;
+    }
+
+    /// <summary>Hands every event that was not yet delivered to its handlers, and what they publish too.</summary>
+    public async Task DeliverAsync()
+    {
+        while (await NextAsync() is { } next) await HandleAsync(next);
+    }
+
+    /// <summary>Hands one event to a handler, as the consumer does: the transaction, then the work after it.</summary>
+    public async Task<Verdict> HandleAsync<TEvent>(
+        Func<TEvent, HandlerContext<PaymentsDb>, Task<Verdict>> handler, TEvent @event, bool afterCommit = true)
+    {
+        await using var scope = Workers.CreateAsyncScope();
+        HandlerContext<PaymentsDb> context = null!;
+        var verdict = await Database.TransactAsync(async tx =>
+        {
+            var envelope = new Envelope(
+                Guid.CreateVersion7(), tx.Now, "test", typeof(TEvent).Name, Guid.Empty, 1, tx.Now, null, null);
+            context = new(tx, envelope, scope.ServiceProvider, CancellationToken.None);
+            var answer = await handler(@event, context);
+            if (answer == Verdict.NotYet) tx.Refuse();
+            return answer;
+        }, CancellationToken.None);
+        if (!afterCommit || verdict == Verdict.NotYet) return verdict;
+
+        foreach (var work in context.AfterCommitWork) await work(CancellationToken.None);
+        return verdict;
+    }
+
+    public async Task<T> ScalarAsync<T>(string sql, object? parameters = null)
+    {
+        await using var connection = await Database.Source.OpenConnectionAsync();
+        return (await connection.ExecuteScalarAsync<T>(sql, parameters))!;
+    }
+
+    public async Task<int> ExecuteAsync(string sql, object? parameters = null)
+    {
+        await using var connection = await Database.Source.OpenConnectionAsync();
+        return await connection.ExecuteAsync(sql, parameters);
+    }
+
+    public async Task<IReadOnlyList<string>> EventsOfAsync(Guid key)
+    {
+        await using var connection = await Database.Source.OpenConnectionAsync();
+        return (await connection.QueryAsync<string>(
+            "select type from outbox where key = @key order by id", new { key })).AsList();
+    }
+
+    public Task<string> StatusAsync(Guid paymentId) =>
+        ScalarAsync<string>("select status from payments where id = @paymentId", new { paymentId });
+
+    private void Configure(IHostApplicationBuilder builder)
+    {
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.Services.AddSingleton<TimeProvider>(Clock);
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["ConnectionStrings:paymentsdb"] = ConnectionString,
+            ["services:ordering:http:0"] = Ordering.Address,
+            ["services:sandbox:http:0"] = Processor.Address,
+            ["Sandbox:ApiKey"] = FakeProcessor.ApiKey,
+            ["Sandbox:WebhookSecret"] = WebhookSecret,
+            ["Sandbox:TimeoutSeconds"] = "1",
+            ["Http:sandbox:BreakerFailures"] = "10000",
+            ["Database:PoolSize"] = "16",
+        });
+    }
+
+    private async Task<(string Type, string Payload)?> NextAsync()
+    {
+        await using var connection = await Database.Source.OpenConnectionAsync();
+        var rows = await connection.QueryAsync<(Guid Id, string Type, string Payload)>(
+            "select event_id, type, payload::text from outbox order by id");
+        foreach (var row in rows)
+        {
+            if (_delivered.Add(row.Id)) return (row.Type, row.Payload);
+        }
+
+        return null;
+    }
+
+    private async Task HandleAsync((string Type, string Payload) next)
+    {
+        foreach (var group in Workers.GetServices<Subscriptions<PaymentsDb>>())
+        {
+            if (group.ByType.TryGetValue(next.Type, out var subscription))
+            {
+                await HandleAsync<string>(subscription.Handle, next.Payload);
+            }
+        }
+    }
+
+    private async Task OnServerAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(
+            new NpgsqlConnectionStringBuilder(_server) { Database = "postgres", Pooling = false }.ConnectionString);
+        await connection.OpenAsync();
+        await connection.ExecuteAsync(sql);
+    }
+}
+
+/// <summary>The system's time, moved forward by hand.</summary>
+public sealed class ShiftedClock : TimeProvider
+{
+    private long _ticks;
+
+    public override DateTimeOffset GetUtcNow() => System.GetUtcNow().AddTicks(Interlocked.Read(ref _ticks));
+
+    public void Advance(TimeSpan by) => Interlocked.Add(ref _ticks, by.Ticks);
+}
