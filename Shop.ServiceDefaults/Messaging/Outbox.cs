@@ -14,7 +14,8 @@ internal static class Outbox
           from unnest(@Slots, @EventIds, @Streams, @Types, @Keys, @Versions, @Times, @RequestIds, @TraceParents,
                       @Payloads)
                with ordinality
-               as e (slot, event_id, stream, type, key, version, occurred_at, request_id, traceparent, payload, position)
+               as e (slot, event_id, stream, type, key, version, occurred_at, request_id, traceparent, payload,
+                     position)
          order by position
         """;
 

@@ -17,13 +17,13 @@ internal sealed record OutboxRow(
         var activity = Activity.Current;
         return new(
             Guid.CreateVersion7(now),
-            now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMinute)),
+            Slots.Of(now),
             EventType<TEvent>.Stream,
             EventType<TEvent>.Name,
             @event.Key,
             version,
             now,
-            activity?.GetBaggageItem("request.id") ?? activity?.TraceId.ToHexString(),
+            activity?.GetBaggageItem(MessagingTelemetry.RequestIdBaggage) ?? activity?.TraceId.ToHexString(),
             activity?.Id,
             JsonSerializer.Serialize(@event, EventType<TEvent>.Json));
     }

@@ -38,13 +38,19 @@ internal sealed record Subscription<TDb>(
 
 public static class SubscriptionExtensions
 {
-    /// <summary>Adds a consumer group whose handlers change <typeparamref name="TDb"/>.</summary>
+    /// <summary>
+    /// Adds a consumer group whose handlers change <typeparamref name="TDb"/>, and reads its streams in this process.
+    /// For the workers, never for an API.
+    /// </summary>
     public static void AddSubscriptions<TDb>(
         this IHostApplicationBuilder builder, string group, Action<Subscriptions<TDb>> configure)
         where TDb : DbContext
     {
         var subscriptions = new Subscriptions<TDb>(group);
         configure(subscriptions);
+        builder.AddMessaging();
         builder.Services.AddSingleton(subscriptions);
+        builder.Services.AddSingleton<IHostedService>(services =>
+            ActivatorUtilities.CreateInstance<ConsumerService<TDb>>(services, subscriptions));
     }
 }

@@ -21,4 +21,8 @@ public static class ScheduleExtensions
         this IHostApplicationBuilder builder, string name, TimeSpan interval,
         Func<IServiceProvider, CancellationToken, Task<int>> run) =>
         builder.Services.AddSingleton(new Schedule(name, interval, run));
+
+    /// <summary>Runs all schedules in this process. For the workers, never for an API.</summary>
+    public static void AddScheduler(this IHostApplicationBuilder builder) =>
+        builder.Services.AddHostedService<SchedulerService>();
 }

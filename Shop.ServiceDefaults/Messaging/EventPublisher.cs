@@ -1,0 +1,98 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using Shop.ServiceDefaults.Faults;
+
+namespace Shop.ServiceDefaults.Messaging;
+
+/// <summary>Puts outbox rows onto their streams, in order, each under a span that continues its trace.</summary>
+internal sealed partial class EventPublisher(
+    RedisStreams streams, MessagingOptions options, ILogger<EventPublisher> log)
+{
+    private readonly HashSet<string> _full = [];
+
+    /// <summary>
+    /// Sends the rows up to the first one whose stream is full and answers how many that were. If it throws, it is not
+    /// known whether they are on their streams: send them again.
+    /// </summary>
+    public async Task<int> PublishAsync(IReadOnlyList<OutboxRecord> records, CancellationToken ct)
+    {
+        var count = await CountBeforeFullAsync(records, ct);
+        if (count == 0) return 0;
+
+        var spans = new List<Activity>(count);
+        try
+        {
+            var messages = new List<StreamMessage>(count);
+            for (var i = 0; i < count; i++) messages.Add(Message(records[i].Row, spans));
+
+            // Dying before this line or during it: the next holder of the lease sends the rows (again), in order.
+            Crash.At("relay:before-xadd");
+            await streams.AddAsync(messages, ct);
+            Crash.At("relay:after-xadd");
+        }
+        catch (Exception e)
+        {
+            foreach (var span in spans) span.SetStatus(ActivityStatusCode.Error, e.Message);
+            throw;
+        }
+        finally
+        {
+            foreach (var span in spans) span.Dispose();
+        }
+
+        for (var i = 0; i < count; i++) MessagingTelemetry.Published(records[i].Row.Stream, records[i].Row.Type);
+        foreach (var stream in records.Take(count).Select(record => record.Row.Stream).Distinct())
+        {
+            await streams.WakeAsync(stream, ct);
+        }
+
+        return count;
+    }
+
+    private static StreamMessage Message(OutboxRow row, List<Activity> spans)
+    {
+        ActivityContext.TryParse(row.TraceParent, null, isRemote: true, out var parent);
+        var current = Activity.Current;
+        Activity.Current = null;
+        var span = MessagingTelemetry.Source.StartActivity($"{row.Stream} publish", ActivityKind.Producer, parent);
+        Activity.Current = current;
+        if (span is null) return Wire.Write(row, row.TraceParent);
+
+        span.SetTag("messaging.system", "redis");
+        span.SetTag("messaging.operation.type", "send");
+        span.SetTag("messaging.destination.name", row.Stream);
+        span.SetTag("messaging.message.id", row.EventId);
+        span.SetTag("shop.event.type", row.Type);
+        span.SetTag("shop.event.key", row.Key);
+        spans.Add(span);
+        return Wire.Write(row, span.Id);
+    }
+
+    /// <summary>The rows behind a full stream wait too, so that the relay keeps one cursor and one order.</summary>
+    private async Task<int> CountBeforeFullAsync(IReadOnlyList<OutboxRecord> records, CancellationToken ct)
+    {
+        var full = new HashSet<string>();
+        foreach (var stream in records.Select(record => record.Row.Stream).Distinct())
+        {
+            if (await streams.LengthAsync(stream, ct) < options.MaxStreamLength)
+            {
+                if (_full.Remove(stream)) GoesOn(log, stream);
+                continue;
+            }
+
+            full.Add(stream);
+            if (_full.Add(stream)) Pauses(log, stream, options.MaxStreamLength);
+        }
+
+        if (full.Count == 0) return records.Count;
+        var count = 0;
+        while (count < records.Count && !full.Contains(records[count].Row.Stream)) count++;
+        return count;
+    }
+
+    [LoggerMessage(LogLevel.Warning, "{Stream} has {Limit} entries that some group has not finished; the rest waits")]
+    private static partial void Pauses(ILogger log, string stream, long limit);
+
+    [LoggerMessage(LogLevel.Information, "{Stream} has room again")]
+    private static partial void GoesOn(ILogger log, string stream);
+}

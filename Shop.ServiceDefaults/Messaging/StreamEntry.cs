@@ -1,0 +1,44 @@
+using System.Globalization;
+
+namespace Shop.ServiceDefaults.Messaging;
+
+/// <summary>What goes onto a stream: flat fields.</summary>
+internal sealed record StreamMessage(string Stream, IReadOnlyList<KeyValuePair<string, string>> Fields);
+
+/// <summary>What comes from a stream.</summary>
+internal sealed record StreamEntry(string Id, IReadOnlyDictionary<string, string> Fields);
+
+internal sealed record StreamInfo(StreamId LastId, long Length);
+
+/// <param name="Lag">Entries not given to any consumer; null where Redis can't tell.</param>
+internal sealed record GroupInfo(string Name, StreamId LastDelivered, long Pending, long? Lag);
+
+/// <summary>The id of a stream's entry: milliseconds and a sequence number.</summary>
+internal readonly record struct StreamId(ulong Milliseconds, ulong Sequence) : IComparable<StreamId>
+{
+    public static StreamId Parse(string text)
+    {
+        var dash = text.IndexOf('-', StringComparison.Ordinal);
+        return dash < 0
+            ? new(ulong.Parse(text, CultureInfo.InvariantCulture), 0)
+            : new(ulong.Parse(text.AsSpan(0, dash), CultureInfo.InvariantCulture),
+                ulong.Parse(text.AsSpan(dash + 1), CultureInfo.InvariantCulture));
+    }
+
+    public StreamId Next() => Sequence == ulong.MaxValue ? new(Milliseconds + 1, 0) : new(Milliseconds, Sequence + 1);
+
+    public int CompareTo(StreamId other) =>
+        Milliseconds != other.Milliseconds
+            ? Milliseconds.CompareTo(other.Milliseconds)
+            : Sequence.CompareTo(other.Sequence);
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Milliseconds}-{Sequence}");
+
+    public static bool operator <(StreamId left, StreamId right) => left.CompareTo(right) < 0;
+
+    public static bool operator >(StreamId left, StreamId right) => left.CompareTo(right) > 0;
+
+    public static bool operator <=(StreamId left, StreamId right) => left.CompareTo(right) <= 0;
+
+    public static bool operator >=(StreamId left, StreamId right) => left.CompareTo(right) >= 0;
+}

@@ -1,0 +1,56 @@
+using Shop.ServiceDefaults.Events;
+using Shop.ServiceDefaults.Messaging;
+using StackExchange.Redis;
+
+namespace Shop.Tests.ServiceDefaults.Messaging;
+
+/// <summary>What the tests of the kernel share: events, a handler that leaves a trace, and waiting with a deadline.</summary>
+public abstract class KernelTests(KernelDatabase databases) : IClassFixture<KernelDatabase>
+{
+    protected const string Group = "kernel-orders";
+    protected const string Stream = "order-events";
+
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(15);
+
+    protected KernelDatabase Databases => databases;
+
+    /// <summary>One prefix a test.</summary>
+    protected string Prefix { get; } = $"kernel:{Guid.CreateVersion7():N}:";
+
+    protected IDatabase Redis => databases.Multiplexer.GetDatabase();
+
+    protected string StreamKey => Prefix + Stream;
+
+    protected static OrderExpired Expired(Guid orderId) =>
+        new(orderId, Guid.CreateVersion7(), TimeProvider.System.GetUtcNow());
+
+    protected static OrderCompleted Completed(Guid orderId) => new(orderId, TimeProvider.System.GetUtcNow());
+
+    /// <summary>Writes down that the event was handled, in the transaction of its inbox row.</summary>
+    protected static async Task<Verdict> RecordAsync<TDb>(HandlerContext<TDb> context, string what = "handled")
+    {
+        await context.Transaction.ExecuteAsync(
+            "insert into effects (event_id, key, version, what) values (@EventId, @Key, @Version, @what)",
+            new { context.Envelope.EventId, context.Envelope.Key, context.Envelope.Version, what });
+        return Verdict.Applied;
+    }
+
+    protected Task<IReadOnlyList<Effect>> EffectsAsync(params Guid[] keys) => KernelDatabase.QueryAsync<Effect>(
+        databases.Main, "select event_id, key, version, what from effects where key = any (@keys) order by id",
+        new { keys });
+
+    protected async Task<long> PendingAsync() =>
+        (long)((RedisResult[])(await Redis.ExecuteAsync("XPENDING", StreamKey, Group))!)[0];
+
+    protected static async Task EventuallyAsync(Func<Task<bool>> condition, string what)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        while (!await condition())
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < Deadline, $"Not within {Deadline}: {what}");
+            await Task.Delay(10);
+        }
+    }
+
+    public sealed record Effect(Guid EventId, Guid Key, long Version, string What);
+}
