@@ -1,5 +1,3 @@
-var builder = WebApplication.CreateBuilder(args);
+using Shop.Identity;
 
-var app = builder.Build();
-app.MapGet("/health", () => "Healthy");
-await app.RunAsync();
+await IdentityApp.Build(args).RunAsync();

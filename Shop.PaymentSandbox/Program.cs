@@ -1,5 +1,3 @@
-var builder = WebApplication.CreateBuilder(args);
+using Shop.PaymentSandbox;
 
-var app = builder.Build();
-app.MapGet("/health", () => "Healthy");
-await app.RunAsync();
+await SandboxApp.Build(args).RunAsync();

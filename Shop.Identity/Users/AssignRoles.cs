@@ -1,0 +1,51 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Problems;
+
+namespace Shop.Identity.Users;
+
+/// <summary>
+/// An admin says what a user may do. Tokens that are out keep their roles until they expire, minutes later.
+/// </summary>
+internal static class AssignRoles
+{
+    private const string UpdateSql = """
+        update users
+           set roles = @Roles,
+               seller_id = case when 'seller' = any (@Roles) then coalesce(@SellerId, seller_id, @NewSellerId) end,
+               version = version + 1,
+               updated_at = @Now
+         where id = @Id
+        returning id, roles, seller_id
+        """; // 0 rows: no such user.
+
+    public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
+        Guid id, Request request, Database<IdentityDb> database, CancellationToken ct)
+    {
+        var roles = request.Roles.Distinct().Order(StringComparer.Ordinal).ToArray();
+        if (roles.Except(Roles.OfUsers).Any())
+        {
+            return Problems.Invalid("roles", $"Each role must be one of: {string.Join(", ", Roles.OfUsers)}.");
+        }
+
+        if (request.SellerId is not null && !roles.Contains(Roles.Seller))
+        {
+            return Problems.Invalid("sellerId", "Only a seller has a seller id.");
+        }
+
+        var changed = await database.TransactAsync(tx => tx.QuerySingleOrDefaultAsync<Response>(UpdateSql, new
+        {
+            Id = id,
+            Roles = roles,
+            request.SellerId,
+            NewSellerId = Guid.CreateVersion7(tx.Now),
+            tx.Now,
+        }), ct);
+        return changed is null ? Problems.NotFound() : TypedResults.Ok(changed);
+    }
+
+    public sealed record Request([Required, MinLength(1), MaxLength(8)] string[] Roles, Guid? SellerId);
+
+    public sealed record Response(Guid Id, string[] Roles, Guid? SellerId);
+}
