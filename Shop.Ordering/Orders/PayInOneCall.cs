@@ -1,0 +1,84 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Faults;
+using Shop.ServiceDefaults.Http;
+using Shop.ServiceDefaults.Idempotency;
+
+namespace Shop.Ordering.Orders;
+
+/// <summary>
+/// The second half of a <c>POST /orders</c> with a payment: start it in Payments under an id derived from the order,
+/// then wait for the order's own row to say how it ended. A replay comes here again and meets the same payment.
+/// </summary>
+internal sealed partial class PayInOneCall(
+    Database<OrderingDb> database, IServiceProvider services, OrderWatchService watch, FindPlaced find,
+    OrderAnswers answers, OrderingOptions options, ILogger<PayInOneCall> log)
+{
+    public static Guid PaymentIdOf(Guid orderId) => DerivedId.From(orderId, "payment");
+
+    public async Task<Results<Created<OrderView>, Accepted<OrderView>, ProblemHttpResult>> ResumeAsync(
+        Order order, Guid userId, Placement.CardPayment payment, CancellationToken ct) =>
+        await RunAsync(await answers.ReadAsync(order.Id, ct), userId, payment, ct);
+
+    public async Task<Results<Created<OrderView>, Accepted<OrderView>, ProblemHttpResult>> RunAsync(
+        OrderView order, Guid userId, Placement.CardPayment payment, CancellationToken ct)
+    {
+        // Dying before the call leaves an order in PAYMENT_PENDING: the recovery sweep asks Payments, which leaves a
+        // tombstone for the payment, and the order is cancelled.
+        var mayCome = await StartAsync(order, userId, payment);
+        Crash.At("PayInOneCall:after-start");
+        if (mayCome) await watch.WaitAsync(order.Id, TimeSpan.FromSeconds(options.OneCallWaitSeconds), ct);
+
+        var now = await find.RunAsync(order.Id, userId, null, ct)
+            ?? throw new InvalidOperationException($"Order {order.Id} is gone.");
+        if (now.AnswerStatus is not null) return await answers.StoredAsync(now, ct);
+        return TypedResults.Accepted($"/orders/{order.Id}", await answers.ReadAsync(order.Id, ct));
+    }
+
+    /// <summary>False where there is nothing to wait for.</summary>
+    private async Task<bool> StartAsync(OrderView order, Guid userId, Placement.CardPayment payment)
+    {
+        var paymentId = PaymentIdOf(order.Id);
+        var request = new PaymentsClient.NewPayment(
+            paymentId, order.Id, userId, payment.Method, payment.CardToken, null, order.Total, order.Currency,
+            [.. order.Lines.Select(line => new PaymentsClient.PayableLine(
+                line.ProductId, line.SellerId, line.Category, line.Quantity, line.Amount))]);
+        try
+        {
+            var verdict = await services.GetRequiredService<PaymentsClient>()
+                .StartAsync(request, CancellationToken.None);
+            if (verdict == StartVerdict.Started) return true;
+            // Final there, so it can be settled here at once; its event will find it done.
+            await SettleAsFailedAsync(order.Id, paymentId, verdict);
+            return false;
+        }
+        catch (ServiceUnavailableException e)
+        {
+            // Unknown outcomes are not compensated: the sweep asks Payments for the truth.
+            PaymentsAway(log, order.Id, paymentId, e.MayHaveArrived);
+            return e.MayHaveArrived;
+        }
+    }
+
+    private async Task SettleAsFailedAsync(Guid orderId, Guid paymentId, StartVerdict verdict)
+    {
+        if (verdict == StartVerdict.Failed)
+        {
+            var state = await services.GetRequiredService<PaymentsClient>()
+                .AskAsync(orderId, paymentId, CancellationToken.None);
+            await FailAsync(state.Failure ?? "declined");
+        }
+        else
+        {
+            await FailAsync(PaymentFailures.Abandoned);
+        }
+
+        Task<SettlePayment.Outcome> FailAsync(string failure) => database.TransactAsync(
+            tx => SettlePayment.FailAsync(tx, orderId, paymentId, failure, "payment refused", null),
+            CancellationToken.None);
+    }
+
+    [LoggerMessage(LogLevel.Warning,
+        "Payments is away: payment {PaymentId} of order {OrderId} is left to the sweep (may have arrived: {Arrived})")]
+    private static partial void PaymentsAway(ILogger log, Guid orderId, Guid paymentId, bool arrived);
+}

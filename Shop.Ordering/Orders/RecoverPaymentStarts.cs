@@ -1,0 +1,68 @@
+using Shop.ServiceDefaults.Data;
+
+namespace Shop.Ordering.Orders;
+
+/// <summary>
+/// Orders that have been PAYMENT_PENDING for long: whoever was to start or to settle their payment may have died. Asks
+/// Payments for the truth and settles by it; a payment that is still under way is asked about again later.
+/// </summary>
+internal static class RecoverPaymentStarts
+{
+    private const int BatchSize = 50;
+
+    // Claimed by moving the next question: another replica takes others, and a stuck one does not hold up the rest.
+    private const string ClaimSql = """
+        with due as (
+            select id from orders
+             where status = 'PAYMENT_PENDING' and recover_at <= @Now
+             order by recover_at
+             limit @BatchSize
+               for update skip locked
+        )
+        update orders o set recover_at = @Next
+          from due where o.id = due.id
+        returning o.id as order_id, o.payment_id
+        """;
+
+    /// <summary>How many orders were settled.</summary>
+    public static async Task<int> RunAsync(IServiceProvider services, CancellationToken ct)
+    {
+        var database = services.GetRequiredService<Database<OrderingDb>>();
+        var payments = services.GetRequiredService<PaymentsClient>();
+        var age = services.GetRequiredService<OrderingOptions>().RecoveryAgeSeconds;
+
+        var claimed = await database.TransactAsync(
+            tx => tx.QueryAsync<Claim>(ClaimSql, new { tx.Now, Next = tx.Now.AddSeconds(age), BatchSize }), ct);
+        // Dying here leaves them claimed until their next question is due.
+        var settled = 0;
+        foreach (var (orderId, paymentId) in claimed)
+        {
+            var state = await payments.AskAsync(orderId, paymentId, ct);
+            if (await SettleAsync(database, orderId, state, ct)) settled++;
+        }
+
+        return settled;
+    }
+
+    private static async Task<bool> SettleAsync(
+        Database<OrderingDb> database, Guid orderId, PaymentsClient.PaymentState state, CancellationToken ct)
+    {
+        const string cause = "recovered";
+        switch (state.Status)
+        {
+            case "COMPLETED":
+                await database.TransactAsync(
+                    tx => SettlePayment.CompleteAsync(tx, orderId, state.PaymentId, cause, null), ct);
+                return true;
+            case "FAILED":
+                var failure = state.Failure ?? PaymentFailures.Abandoned;
+                await database.TransactAsync(
+                    tx => SettlePayment.FailAsync(tx, orderId, state.PaymentId, failure, cause, null), ct);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private sealed record Claim(Guid OrderId, Guid PaymentId);
+}

@@ -1,0 +1,123 @@
+using System.Diagnostics;
+using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Events;
+
+namespace Shop.Ordering.Orders;
+
+/// <summary>
+/// Stores new orders with their lines, first transition and event: all that arrive while a commit is under way share
+/// the next one, and each is answered after it. Whoever is already there under an order's id or key wins.
+/// </summary>
+internal sealed class StoreOrders(Database<OrderingDb> database, OrderingOptions options)
+{
+    // An id that does not come back met a row of the same id or key: that is its caller's verdict alone. Sorted by id,
+    // so that two batches take the unique rows in the same order.
+    private const string Sql = """
+        with stored as (
+            insert into orders (
+                   id, user_id, status, subtotal_minor, discount_minor, total_minor, currency, payment_id, one_call,
+                   coupon_not_applied, shipping_address, idempotency_key, fingerprint, answer_status, content_hash,
+                   expires_at, recover_at, created_at, updated_at)
+            select id, user_id, case when payment_id is null then 'CREATED' else 'PAYMENT_PENDING' end,
+                   subtotal, discount, subtotal - discount, @Currency, payment_id, payment_id is not null,
+                   coupon_not_applied, address::jsonb, key, fingerprint,
+                   case when payment_id is null then 201 end, hash,
+                   @Now + make_interval(secs => ttl),
+                   case when payment_id is not null then @RecoverAt end, @Now, @Now
+              from unnest(@Ids, @UserIds, @Subtotals, @Discounts, @PaymentIds, @CouponsNotApplied, @Addresses, @Keys,
+                          @Fingerprints, @Hashes, @Ttls)
+                   as o (id, user_id, subtotal, discount, payment_id, coupon_not_applied, address, key, fingerprint,
+                         hash, ttl)
+             order by id
+                on conflict do nothing
+            returning id, status, payment_id
+        ), lines as (
+            insert into order_lines (
+                   order_id, product_id, line_no, seller_id, category, name, unit_price_minor, quantity,
+                   discount_minor, amount_minor)
+            select l.*
+              from unnest(@LineOrderIds, @ProductIds, @LineNos, @SellerIds, @Categories, @Names, @UnitPrices,
+                          @Quantities, @LineDiscounts, @Amounts)
+                   as l (order_id, product_id, line_no, seller_id, category, name, unit_price, quantity, discount,
+                         amount)
+              join stored on stored.id = l.order_id
+        ), transitions as (
+            insert into order_transitions (order_id, version, status, cause, trace_id, at)
+            select stored.id, 1, stored.status, 'placed', traced.trace_id, @Now
+              from stored join unnest(@Ids, @TraceIds) as traced (id, trace_id) using (id)
+        ), attempts as (
+            insert into payment_attempts (order_id, payment_id, status, started_at)
+            select id, payment_id, 'REQUESTED', @Now from stored where payment_id is not null
+        )
+        select id from stored
+        """;
+
+    internal SharedCommit<Item, DateTimeOffset?> Shared { get; } = new((items, ct) => FlushAsync(database, options, items, ct));
+
+    /// <summary>When the order was stored; null where a row of its id or its key was there before.</summary>
+    public Task<DateTimeOffset?> RunAsync(NewOrder order, CancellationToken ct) =>
+        Shared.RunAsync(new(order, order.ContentHash(), Activity.Current), ct);
+
+    private static async Task<IReadOnlyList<DateTimeOffset?>> FlushAsync(
+        Database<OrderingDb> database, OrderingOptions options, IReadOnlyList<Item> items, CancellationToken ct) =>
+        await database.TransactAsync(async tx => await InsertAsync(tx, options, items), ct);
+
+    private static async Task<IReadOnlyList<DateTimeOffset?>> InsertAsync(
+        Transaction<OrderingDb> tx, OrderingOptions options, IReadOnlyList<Item> items)
+    {
+        var now = tx.Now;
+        // The same request twice in one batch is one row; the later one hears that it was there before.
+        var first = items.DistinctBy(item => item.Order.Id).OrderBy(item => item.Order.Id).ToArray();
+        var stored = (await tx.QueryAsync<Guid>(Sql, Columns(first, now, now.AddSeconds(options.RecoveryAgeSeconds)))).ToHashSet();
+        var answers = new DateTimeOffset?[items.Count];
+        for (var i = 0; i < items.Count; i++)
+        {
+            var (order, _, activity) = items[i];
+            if (!stored.Remove(order.Id)) continue;
+            answers[i] = now;
+            // The event belongs to the trace of its own request, not to the flusher's.
+            Activity.Current = activity is { IsStopped: false } ? activity : null;
+            tx.Publish(
+                new OrderCreated(order.Id, order.UserId, order.TotalMinor, Order.DefaultCurrency, now), version: 1);
+        }
+
+        Activity.Current = null;
+        return answers;
+    }
+
+    private static object Columns(Item[] items, DateTimeOffset now, DateTimeOffset recoverAt)
+    {
+        var orders = Array.ConvertAll(items, item => item.Order);
+        var lines = orders.SelectMany(order => order.Lines).ToArray();
+        return new
+        {
+            Now = now,
+            RecoverAt = recoverAt,
+            Currency = Order.DefaultCurrency,
+            Ids = Array.ConvertAll(orders, order => order.Id),
+            UserIds = Array.ConvertAll(orders, order => order.UserId),
+            Subtotals = Array.ConvertAll(orders, order => order.SubtotalMinor),
+            Discounts = Array.ConvertAll(orders, order => order.DiscountMinor),
+            PaymentIds = Array.ConvertAll(orders, order => order.PaymentId),
+            CouponsNotApplied = Array.ConvertAll(orders, order => order.CouponNotApplied),
+            Addresses = Array.ConvertAll(orders, order => order.ShippingAddress),
+            Keys = Array.ConvertAll(orders, order => order.IdempotencyKey),
+            Fingerprints = Array.ConvertAll(orders, order => order.Fingerprint),
+            Hashes = Array.ConvertAll(items, item => item.ContentHash),
+            Ttls = Array.ConvertAll(orders, order => (double)order.TtlSeconds),
+            TraceIds = Array.ConvertAll(items, item => item.Activity?.TraceId.ToHexString()),
+            LineOrderIds = Array.ConvertAll(lines, line => line.OrderId),
+            ProductIds = Array.ConvertAll(lines, line => line.ProductId),
+            LineNos = Array.ConvertAll(lines, line => line.LineNo),
+            SellerIds = Array.ConvertAll(lines, line => line.SellerId),
+            Categories = Array.ConvertAll(lines, line => line.Category),
+            Names = Array.ConvertAll(lines, line => line.Name),
+            UnitPrices = Array.ConvertAll(lines, line => line.UnitPriceMinor),
+            Quantities = Array.ConvertAll(lines, line => line.Quantity),
+            LineDiscounts = Array.ConvertAll(lines, line => line.DiscountMinor),
+            Amounts = Array.ConvertAll(lines, line => line.AmountMinor),
+        };
+    }
+
+    internal sealed record Item(NewOrder Order, byte[] ContentHash, Activity? Activity);
+}
