@@ -1,0 +1,95 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Shop.AppHost.Infrastructure;
+
+/// <summary>One server as a process: what to start, and what has to be there before it starts.</summary>
+internal sealed record NativeServer(
+    string Command, string Folder, string[] Arguments, Func<ILogger, CancellationToken, Task> PrepareAsync);
+
+internal static class NativeServerExtensions
+{
+    // Below the range that the system hands out to outgoing connections, which would take a port before the server does.
+    private const int FirstPort = 20_000;
+    private const int LastPort = 32_000;
+
+    /// <summary>
+    /// Runs a container resource as a process instead. Everything else of the resource stays: connection string, health
+    /// check, databases. Only a container passes its state on by itself, so the process does it here.
+    /// </summary>
+    public static IResourceBuilder<T> RunAsProcess<T>(this IResourceBuilder<T> server, Func<int, NativeServer> create)
+        where T : ContainerResource, IResourceWithConnectionString
+    {
+        var builder = server.ApplicationBuilder;
+        if (!builder.ExecutionContext.IsRunMode) return server;
+
+        var port = FreePort();
+        var native = create(port);
+        foreach (var image in server.Resource.Annotations.OfType<ContainerImageAnnotation>().ToArray())
+        {
+            server.Resource.Annotations.Remove(image);
+        }
+
+        server.WithEndpoint("tcp", endpoint =>
+        {
+            endpoint.Port = port;
+            endpoint.TargetPort = port;
+            endpoint.IsProxied = false;
+            endpoint.AllocatedEndpoint = new AllocatedEndpoint(endpoint, "127.0.0.1", port);
+        });
+
+        var announced = false;
+        builder.AddExecutable($"{server.Resource.Name}-process", native.Command, native.Folder, native.Arguments)
+            .WithParentRelationship(server)
+            .OnBeforeResourceStarted(async (process, started, ct) =>
+            {
+                var logger = started.Services.GetRequiredService<ResourceLoggerService>().GetLogger(process);
+                await native.PrepareAsync(logger, ct);
+                if (announced) return; // A restart keeps its port and password.
+
+                announced = true;
+                foreach (var resource in Family(builder, server.Resource).OfType<IResourceWithConnectionString>())
+                {
+                    await builder.Eventing.PublishAsync(
+                        new ConnectionStringAvailableEvent(resource, started.Services), ct);
+                }
+            })
+            .OnResourceReady((_, ready, _) => PublishAsync(builder, server.Resource, ready.Services, KnownResourceStates.Running))
+            .OnResourceStopped((_, stopped, _) => PublishAsync(builder, server.Resource, stopped.Services, KnownResourceStates.Exited));
+        return server;
+    }
+
+    private static IEnumerable<IResource> Family(IDistributedApplicationBuilder builder, IResource server) =>
+        builder.Resources.OfType<IResourceWithParent>().Where(r => r.Parent == server).Prepend(server);
+
+    private static async Task PublishAsync(
+        IDistributedApplicationBuilder builder, IResource server, IServiceProvider services, string state)
+    {
+        var notifications = services.GetRequiredService<ResourceNotificationService>();
+        foreach (var resource in Family(builder, server))
+        {
+            await notifications.PublishUpdateAsync(resource, s => s with { State = state });
+        }
+    }
+
+    private static int FreePort()
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            var port = RandomNumberGenerator.GetInt32(FirstPort, LastPort);
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            try
+            {
+                listener.Start();
+                return port;
+            }
+            catch (SocketException) when (attempt < 100)
+            {
+                // Somebody has it; any other will do.
+            }
+        }
+    }
+}

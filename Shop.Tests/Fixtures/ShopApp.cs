@@ -1,0 +1,194 @@
+using System.Net.Http.Json;
+using System.Text;
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Testing;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+
+namespace Shop.Tests.Fixtures;
+
+/// <summary>What one application under test is to be like.</summary>
+public sealed record ShopAppOptions
+{
+    public int Apis { get; init; } = 1;
+    public int Workers { get; init; } = 1;
+
+    /// <summary>Settings that reach every service, such as <c>Orders:TtlSeconds</c>; tests shorten times here.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>More arguments for the AppHost itself.</summary>
+    public IReadOnlyList<string> Arguments { get; init; } = [];
+}
+
+/// <summary>
+/// The whole application, as a user starts it, on free ports and with data of its own. One for each test collection; a
+/// collection that needs another one derives from it and passes its options.
+/// </summary>
+public class ShopApp : IAsyncLifetime
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+
+    private readonly ShopAppOptions _options;
+    private readonly TestFolder _folder = TestFolder.Create();
+    private readonly List<HttpClient> _clients = [];
+    private DistributedApplication? _app;
+
+    public ShopApp() : this(new ShopAppOptions())
+    {
+    }
+
+    protected ShopApp(ShopAppOptions options) => _options = options;
+
+    public DistributedApplication App => _app ?? throw new InvalidOperationException("The shop is not started yet.");
+
+    public HttpClient Identity => Client("identity");
+    public HttpClient Catalog => Client("catalog");
+    public HttpClient Ordering => Client("ordering");
+    public HttpClient Payments => Client("payments");
+    public HttpClient Workers => Client("workers");
+    public HttpClient Sandbox => Client("sandbox");
+
+    private ResourceNotificationService States => App.Services.GetRequiredService<ResourceNotificationService>();
+
+    public async Task InitializeAsync()
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        string[] arguments =
+        [
+            .. _folder.AppHostArguments, $"--Replicas:Api={_options.Apis}", $"--Replicas:Workers={_options.Workers}",
+            .. _options.Settings.Select(s => $"--Shop:{s.Key}={s.Value}"), .. _options.Arguments,
+        ];
+        var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.Shop_AppHost>(
+            arguments, patience.Token);
+        _app = await builder.BuildAsync(patience.Token);
+        try
+        {
+            await _app.StartAsync(patience.Token);
+            foreach (var project in Resources.OfType<ProjectResource>())
+            {
+                await States.WaitForResourceHealthyAsync(project.Name, patience.Token);
+            }
+        }
+        catch (Exception failure)
+        {
+            var state = await DescribeAsync();
+            await DisposeAsync(); // xunit disposes no fixture that failed to start.
+            throw new InvalidOperationException($"The shop did not start.\n{state}", failure);
+        }
+    }
+
+    public async Task DisposeAsync()
+    {
+        foreach (var client in _clients) client.Dispose();
+        if (_app is not null) await _app.DisposeAsync();
+        _folder.Delete();
+    }
+
+    /// <summary>A client of a service by its resource name, signed in with the token if one is given.</summary>
+    public HttpClient Client(string service, string? token = null)
+    {
+        var client = App.CreateHttpClient(service);
+        if (token is not null) client.DefaultRequestHeaders.Authorization = new("Bearer", token);
+        lock (_clients) _clients.Add(client);
+        return client;
+    }
+
+    /// <summary>A new customer, registered and signed in.</summary>
+    public async Task<ShopUser> NewBuyerAsync()
+    {
+        var email = $"buyer-{Guid.CreateVersion7():n}@test.example";
+        const string password = "a-long-test-password";
+        using var answer = await Identity.PostAsJsonAsync("/users", new { email, password, name = "Test Buyer" });
+        answer.EnsureSuccessStatusCode();
+        return await SignInAsync(email, password);
+    }
+
+    /// <summary>Signs in one of the sample users, such as <c>admin@shop.example</c>.</summary>
+    public Task<ShopUser> SampleUserAsync(string email) => SignInAsync(email, "shop-sample-password");
+
+    public async Task<ShopUser> SignInAsync(string email, string password)
+    {
+        using var answer = await Identity.PostAsJsonAsync("/auth/login", new { email, password });
+        answer.EnsureSuccessStatusCode();
+        var tokens = await answer.Content.ReadFromJsonAsync<Tokens>();
+        return new ShopUser(this, email, tokens!.AccessToken);
+    }
+
+    public async Task<string> ConnectionStringAsync(string name) =>
+        await App.GetConnectionStringAsync(name) ?? throw new InvalidOperationException($"{name} has no address.");
+
+    /// <summary>The first column of the first row, straight from a service's database.</summary>
+    public async Task<T> ScalarAsync<T>(string database, string sql, params object[] parameters)
+    {
+        await using var connection = new NpgsqlConnection(await ConnectionStringAsync(database));
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        foreach (var value in parameters) command.Parameters.Add(new() { Value = value });
+        return (T)(await command.ExecuteScalarAsync())!;
+    }
+
+    /// <summary>Runs start, stop, restart or kill on all replicas of a resource.</summary>
+    public async Task CommandAsync(string resource, string command)
+    {
+        var commands = App.Services.GetRequiredService<ResourceCommandService>();
+        var result = await commands.ExecuteCommandAsync(Resources.Single(r => r.Name == resource), command);
+        Assert.True(result.Success, $"{resource} {command}: {result.Message}");
+    }
+
+    public async Task WaitUntilHealthyAsync(string resource)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        await States.WaitForResourceHealthyAsync(resource, patience.Token);
+    }
+
+    public async Task WaitUntilAsync(string resource, string state)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        await States.WaitForResourceAsync(resource, state, patience.Token);
+    }
+
+    /// <summary>State and last lines of everything that is not healthy, for the message of a test that failed.</summary>
+    public async Task<string> DescribeAsync()
+    {
+        const int lastLines = 15;
+        var text = new StringBuilder();
+        var loggers = App.Services.GetRequiredService<ResourceLoggerService>();
+        foreach (var resource in Resources)
+        {
+            if (!States.TryGetCurrentState(resource.Name, out var state)) continue;
+
+            text.AppendLine($"{state.ResourceId}: {state.Snapshot.State?.Text} {state.Snapshot.HealthStatus}");
+            if (state.Snapshot.HealthStatus == Microsoft.Extensions.Diagnostics.HealthChecks.HealthStatus.Healthy) continue;
+
+            await foreach (var lines in loggers.GetAllAsync(state.ResourceId))
+            {
+                foreach (var line in lines.TakeLast(lastLines)) text.AppendLine($"    {line.Content}");
+            }
+        }
+
+        return text.ToString();
+    }
+
+    private IEnumerable<IResource> Resources =>
+        App.Services.GetRequiredService<DistributedApplicationModel>().Resources;
+
+    private sealed record Tokens(string AccessToken);
+}
+
+/// <summary>Somebody who is signed in.</summary>
+public sealed record ShopUser(ShopApp Shop, string Email, string Token)
+{
+    public HttpClient Catalog => Shop.Client("catalog", Token);
+    public HttpClient Identity => Shop.Client("identity", Token);
+    public HttpClient Ordering => Shop.Client("ordering", Token);
+    public HttpClient Payments => Shop.Client("payments", Token);
+    public HttpClient Workers => Shop.Client("workers", Token);
+}
+
+/// <summary>The tests that share one application with default settings.</summary>
+[CollectionDefinition(Name)]
+public sealed class ShopAppCollection : ICollectionFixture<ShopApp>
+{
+    public const string Name = "shop";
+}
