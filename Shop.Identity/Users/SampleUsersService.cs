@@ -22,14 +22,17 @@ internal sealed partial class SampleUsersService(
             ("buyer@shop.example", "Sample Buyer", [Roles.Customer], null),
         ];
 
+        string? passwordHash = null;
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<IdentityDb>();
         foreach (var (email, name, roles, sellerId) in samples)
         {
             var emailHash = personal.LookupHash(email);
             if (await db.Users.AnyAsync(user => user.EmailHash == emailHash, cancellationToken)) continue;
+            // One hash for all of them: they share a known password, and the start should not wait for seven.
+            passwordHash ??= passwords.Hash(password);
             var id = Guid.CreateVersion7(clock.GetUtcNow());
-            var user = new Register.NewUser(id, email, name, null, passwords.Hash(password), roles, sellerId);
+            var user = new Register.NewUser(id, email, name, null, passwordHash, roles, sellerId);
             if (await Register.InsertAsync(user, database, personal, cancellationToken)) Added(log, id, roles[0]);
         }
     }

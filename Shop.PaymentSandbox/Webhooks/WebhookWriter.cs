@@ -29,7 +29,7 @@ internal sealed class WebhookWriter(IOptions<SandboxOptions> options)
     public Task WriteAsync(Transaction<SandboxDb> tx, Refund refund) => WriteAsync(
         tx,
         new Notice(
-            Guid.CreateVersion7(tx.Now), "charge.refunded", refund.ChargeKey, refund.Key, refund.AmountMinor, tx.Now),
+            Guid.CreateVersion7(tx.Now), "charge.refunded", refund.Key, refund.ChargeKey, refund.AmountMinor, tx.Now),
         copies: 1,
         sendAt: tx.Now);
 
@@ -51,7 +51,7 @@ internal sealed class WebhookWriter(IOptions<SandboxOptions> options)
         }
     }
 
-    /// <param name="Key">The charge's key, of a refund too.</param>
+    /// <param name="Key">What it is about: a charge, or a refund, which names its charge too.</param>
     private sealed record Notice(
-        Guid Id, string Type, string Key, string? RefundKey, long Amount, DateTimeOffset OccurredAt);
+        Guid Id, string Type, string Key, string? ChargeKey, long Amount, DateTimeOffset OccurredAt);
 }
