@@ -5,7 +5,7 @@ namespace Shop.Ordering.Orders;
 
 /// <summary>
 /// An order: what was agreed (lines, amounts in minor units of <see cref="Currency"/>; never changed) and where it
-/// stands. <see cref="Decide"/> is the whole state machine: pure, and the only place where a transition is allowed.
+/// stands. <c>Decide</c> is the whole state machine: pure, and the only place where a transition is allowed.
 /// The slices carry a decision out as a conditional UPDATE that repeats its condition.
 /// Invariants: the total is subtotal less discount and at least 1; from PAYMENT_PENDING on there is a payment id, and
 /// only the outcome of that payment ends PAYMENT_PENDING; the version rises with every change.

@@ -10,8 +10,6 @@ namespace Shop.Ordering.Orders;
 /// </summary>
 internal sealed class ReserveStock(IServiceProvider services)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
-
     internal SharedCommit<CatalogClient.Reservation, Answer> Shared { get; } =
         new((reservations, ct) => FlushAsync(services, reservations, ct));
 
@@ -35,11 +33,9 @@ internal sealed class ReserveStock(IServiceProvider services)
     {
         // A client of its own per flush, so that its handlers may be renewed.
         var catalog = services.GetRequiredService<CatalogClient>();
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        limit.CancelAfter(Patience);
         try
         {
-            var held = await catalog.ReserveManyAsync(reservations, limit.Token);
+            var held = await catalog.ReserveManyAsync(reservations, ct);
             return [.. reservations.Zip(held, Matching)];
         }
         catch (ServiceUnavailableException away)

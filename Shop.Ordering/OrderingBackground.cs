@@ -1,0 +1,38 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Shop.Ordering.Orders;
+using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Events;
+using Shop.ServiceDefaults.Http;
+using Shop.ServiceDefaults.Messaging;
+using Shop.ServiceDefaults.Scheduling;
+
+namespace Shop.Ordering;
+
+/// <summary>The background half of Ordering, hosted by the workers: reactions and sweeps.</summary>
+public static class OrderingBackground
+{
+    public static void AddOrderingBackground(this IHostApplicationBuilder builder)
+    {
+        builder.AddDatabase<OrderingDb>("orderingdb");
+        builder.AddServiceClient<PaymentsClient>("payments");
+        var options = builder.AddOrderingOptions();
+
+        builder.AddSubscriptions<OrderingDb>("ordering-payments", group => group
+            .On<PaymentCompleted>(OnPaymentCompleted.Handle)
+            .On<PaymentFailed>(OnPaymentFailed.Handle)
+            .On<RefundCompleted>(OnRefundCompleted.Handle));
+
+        builder.AddSchedule(
+            "expire-orders", TimeSpan.FromSeconds(options.ExpirySweepSeconds), ExpireOrders.RunAsync);
+        builder.AddSchedule(
+            "recover-payment-starts", TimeSpan.FromSeconds(options.RecoverySweepSeconds),
+            RecoverPaymentStarts.RunAsync);
+    }
+
+    internal static OrderingOptions AddOrderingOptions(this IHostApplicationBuilder builder)
+    {
+        var options = builder.Configuration.GetSection(OrderingOptions.Section).Get<OrderingOptions>() ?? new();
+        builder.Services.TryAddSingleton(options);
+        return options;
+    }
+}

@@ -1,0 +1,49 @@
+using Shop.ServiceDefaults.Events;
+using Shop.ServiceDefaults.Messaging;
+
+namespace Shop.Ordering.Orders;
+
+/// <summary>
+/// Money of the order came back: all of it, and nothing that has not left yet is sent any more; or a part. The stock is
+/// Catalog's to put back.
+/// </summary>
+internal static class OnRefundCompleted
+{
+    private const string RefundSql = """
+        with refunded as (
+            update orders set status = @Next, version = version + 1, updated_at = @Now
+             where id = @OrderId and status = @Status and payment_id = @PaymentId
+            returning id, status, version
+        )
+        insert into order_transitions (order_id, version, status, cause, event_id, trace_id, at)
+        select id, version, status, 'refund completed', @EventId, @TraceId, @Now from refunded
+        returning version
+        """;
+
+    private const string CancelShipmentsSql =
+        "update shipments set status = 'CANCELLED' where order_id = @OrderId and status = 'REQUESTED'";
+
+    public static async Task<Verdict> Handle(RefundCompleted refunded, HandlerContext<OrderingDb> context)
+    {
+        if (refunded.OrderId is not { } orderId) return Verdict.AlreadyApplied;
+        var tx = context.Transaction;
+        // A payment that the order never took is given back without it.
+        if (await OrderRows.LockAsync(tx, orderId) is not { } order || order.PaymentId != refunded.PaymentId)
+        {
+            return Verdict.AlreadyApplied;
+        }
+
+        // The refund may overtake the payment it stands on: they are keyed alike, but recovery settles on its own.
+        if (order.Status == OrderStatus.PaymentPending) return Verdict.NotYet;
+        var decision = order.Decide(new OrderCommand.Refund(refunded.Whole));
+        if (decision.Verdict != OrderVerdict.Done) return Verdict.AlreadyApplied;
+
+        OrderRows.Changed(await tx.QuerySingleOrDefaultAsync<long?>(RefundSql, new
+        {
+            OrderId = orderId, refunded.PaymentId, Status = order.StatusText, Next = decision.Next.ToText(),
+            context.Envelope.EventId, OrderRows.TraceId, tx.Now,
+        }));
+        if (refunded.Whole) await tx.ExecuteAsync(CancelShipmentsSql, new { OrderId = orderId });
+        return Verdict.Applied;
+    }
+}
