@@ -14,7 +14,8 @@ internal sealed class CatalogDb(DbContextOptions<CatalogDb> options) : DbContext
         modelBuilder.Entity<Product>(product =>
         {
             product.ToTable("products");
-            product.Property(p => p.Status).HasConversion(status => status.ToText(), text => ProductStatuses.Parse(text));
+            product.Property(p => p.Status)
+                .HasConversion(status => status.ToText(), text => ProductStatuses.Parse(text));
             product.Property(p => p.Search).HasColumnType("tsvector").ValueGeneratedOnAddOrUpdate();
             product.HasOne(p => p.Stock).WithOne().HasForeignKey<ProductStock>(s => s.ProductId);
         });

@@ -104,7 +104,7 @@ internal static class ChangeProduct
         return (after, null);
     }
 
-    /// <summary>The tags of If-Match; null: the header is missing. A weak tag matches nothing (RFC 9110, 13.1.1).</summary>
+    /// <summary>The tags of If-Match; null: no such header. A weak tag matches nothing (RFC 9110, 13.1.1).</summary>
     private static List<string>? WantedVersions(HttpRequest request, FieldErrors errors)
     {
         var header = request.Headers.IfMatch;

@@ -54,7 +54,9 @@ internal static class ListProducts
         }
 
         public DateTimeOffset? Time => DateTimeOffset.TryParse(
-            Value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at.ToUniversalTime() : null;
+            Value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
+            ? at.ToUniversalTime()
+            : null;
 
         public long? Price => long.TryParse(Value, CultureInfo.InvariantCulture, out var price) ? price : null;
 
@@ -123,7 +125,7 @@ internal static class ListProducts
         return products;
     }
 
-    /// <summary>Every word must occur, also as the beginning of a word. Only letters and digits reach the parser.</summary>
+    /// <summary>Every word must occur, if only as a beginning. Only letters and digits reach the parser.</summary>
     private static string? TextQuery(string text, FieldErrors errors)
     {
         var words = new string([.. text.Select(c => char.IsLetterOrDigit(c) ? c : ' ')])

@@ -3,8 +3,8 @@ using Shop.ServiceDefaults.Data;
 namespace Shop.Catalog.Stock;
 
 /// <summary>
-/// Asks Ordering about holds that are overdue and does what it says (race 1): keep until then, commit, or give back. Any
-/// number of replicas may run it: a claim moves the hold's next question away, so no lock is held while asking.
+/// Asks Ordering about holds that are overdue and does what it says (race 1): keep until then, commit, or give back.
+/// Any number of replicas may run it: a claim moves a hold's next question away, so no lock is held while asking.
 /// </summary>
 internal static class ExpireReservations
 {

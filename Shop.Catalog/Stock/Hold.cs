@@ -1,6 +1,6 @@
 namespace Shop.Catalog.Stock;
 
-/// <summary>Where the hold of an order stands. It ends once; what ends it is decided in <see cref="Hold.Decide"/>.</summary>
+/// <summary>Where the hold of an order stands. It ends once, as <see cref="Hold.Decide"/> says.</summary>
 internal enum HoldStatus
 {
     Held,
@@ -8,7 +8,7 @@ internal enum HoldStatus
     /// <summary>Paid: the units are sold.</summary>
     Committed,
 
-    /// <summary>Given back because the order ended. Without lines: a tombstone that refuses a late reservation.</summary>
+    /// <summary>Given back: the order ended. Without lines: a tombstone that refuses a late reservation.</summary>
     Released,
 
     /// <summary>Given back because its time was over.</summary>

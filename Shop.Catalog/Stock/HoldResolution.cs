@@ -26,7 +26,7 @@ internal sealed class StockLevel(Guid productId, long onHand, long reserved)
     public void Restock(long quantity) => OnHandChange += quantity;
 }
 
-/// <summary>A locked reservation while its end is decided. Lines carry the units that no refund has taken out.</summary>
+/// <summary>A locked reservation while its end is decided. Lines carry the units that no refund took out.</summary>
 internal sealed class OpenHold(Guid orderId)
 {
     public Guid OrderId => orderId;

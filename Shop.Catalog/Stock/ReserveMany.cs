@@ -67,7 +67,7 @@ internal static class ReserveMany
         throw new InvalidOperationException($"Reservations lost {Attempts} races for their order ids.");
     }
 
-    /// <returns>Null: another transaction inserted one of these orders in between; read again and decide again.</returns>
+    /// <returns>Null: another transaction inserted one of these orders in between; read and decide again.</returns>
     private static async Task<ReserveStock.Response[]?> DecideAsync(
         Transaction<CatalogDb> tx, IReadOnlyList<ReserveStock.Call> calls, CancellationToken ct)
     {
@@ -148,7 +148,8 @@ internal static class ReserveMany
         CancellationToken ct)
     {
         var touched = stock.Where(product => product.NewlyReserved > 0).ToArray();
-        var lines = taken.SelectMany(t => t.Lines.Select((line, i) => (t.Request.OrderId, Line: line, Position: (short)i)))
+        var lines = taken
+            .SelectMany(t => t.Lines.Select((line, i) => (t.Request.OrderId, Line: line, Position: (short)i)))
             .ToArray();
         NpgsqlBatchCommand take = new(TakeSql)
         {

@@ -59,7 +59,7 @@ internal static partial class ReserveStock
 
     public sealed record ManyResponse(IReadOnlyList<ManyResult> Results);
 
-    /// <summary>A request on its way into a shared transaction, with the span that its event will name as its cause.</summary>
+    /// <summary>A request on its way into a shared transaction, and the span that caused it, for its event.</summary>
     internal sealed record Call(Request Request, Activity? Cause);
 
     public static async Task<Results<Ok<Response>, Conflict<Response>, ProblemHttpResult>> Handle(
