@@ -21,6 +21,8 @@ public static class OrderingBackground
             .On<PaymentCompleted>(OnPaymentCompleted.Handle)
             .On<PaymentFailed>(OnPaymentFailed.Handle)
             .On<RefundCompleted>(OnRefundCompleted.Handle));
+        builder.AddSubscriptions<OrderingDb>("ordering-stock", group => group
+            .On<StockCommitFailed>(OnStockCommitFailed.Handle));
 
         builder.AddSchedule(
             "expire-orders", TimeSpan.FromSeconds(options.ExpirySweepSeconds), ExpireOrders.RunAsync);

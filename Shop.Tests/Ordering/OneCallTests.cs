@@ -1,0 +1,206 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Shop.Ordering.Orders;
+using Shop.ServiceDefaults.Events;
+using static Shop.Tests.Ordering.OrderingApp;
+
+namespace Shop.Tests.Ordering;
+
+public sealed class OneCallTests(OrderingApp app) : IClassFixture<OrderingApp>, IDisposable
+{
+    private readonly Guid _user = Guid.CreateVersion7();
+
+    public void Dispose()
+    {
+        app.Shop.OnPayment = null;
+        app.Shop.ArePaymentsDown = false;
+    }
+
+    [Fact]
+    public async Task A_captured_payment_answers_201_PAID_and_a_replay_the_same()
+    {
+        var product = app.Shop.Stock(10, 1_500);
+        app.Shop.OnPayment = CaptureAsync;
+        using var client = app.Buyer(_user);
+
+        var answer = await client.SendAsync(Post("/orders", PaidLines("tok_ok", product), "k"));
+
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.Equal(201, (int)answer.StatusCode);
+        var order = JsonDocument.Parse(text).RootElement;
+        var id = order.GetProperty("id").GetGuid();
+        var paymentId = PayInOneCall.PaymentIdOf(id);
+        Assert.Equal("PAID", order.GetProperty("status").GetString());
+        Assert.Equal(
+            $$"""[{"id":"{{paymentId}}","status":"COMPLETED"}]""", order.GetProperty("payments").GetRawText());
+        Assert.Equal(
+            "REQUESTED",
+            Assert.Single(order.GetProperty("shipments").EnumerateArray()).GetProperty("status").GetString());
+        var started = Assert.Single(app.Shop.Payments, payment => payment.OrderId == id);
+        Assert.Equal(
+            (paymentId, _user, "CARD", "tok_ok", 1_500L),
+            (started.PaymentId, started.UserId, started.Method, started.CardToken, started.Amount));
+
+        var replay = await client.SendAsync(Post("/orders", PaidLines("tok_ok", product), "k"));
+        Assert.Equal((201, text), ((int)replay.StatusCode, await replay.Content.ReadAsStringAsync()));
+        Assert.Equal("true", Assert.Single(replay.Headers.GetValues("Idempotency-Replayed")));
+        Assert.Equal(9, app.Shop.Left(product));
+    }
+
+    [Fact]
+    public async Task A_declined_payment_answers_402_with_the_cancelled_order_again_and_again()
+    {
+        var product = app.Shop.Stock(10);
+        app.Shop.OnPayment = async payment =>
+        {
+            await FailAsync(payment, "declined");
+            return FakeShop.Accepted(payment);
+        };
+        using var client = app.Buyer(_user);
+
+        for (var i = 0; i < 2; i++)
+        {
+            var answer = await client.SendAsync(Post("/orders", PaidLines("tok_declined", product), "k"));
+
+            Assert.Equal(402, (int)answer.StatusCode);
+            var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
+            Assert.Equal("urn:shop:payment-declined", problem.GetProperty("type").GetString());
+            Assert.Equal("declined", problem.GetProperty("failure").GetString());
+            Assert.Equal("CANCELLED", await app.StatusAsync(problem.GetProperty("orderId").GetGuid()));
+            Assert.Equal(
+                ["OrderCreated.v1", "OrderCancelled.v1"],
+                await app.EventsAsync(problem.GetProperty("orderId").GetGuid()));
+        }
+    }
+
+    [Fact]
+    public async Task A_payment_refused_on_the_spot_is_settled_on_the_spot()
+    {
+        app.Shop.OnPayment = _ => Task.FromResult(FakeShop.Declined());
+        app.Shop.PaymentState = _ => ("FAILED", "insufficient-points");
+        using var client = app.Buyer(_user);
+
+        var answer = await client.SendAsync(Post("/orders", PaidLines("tok_ok", app.Shop.Stock(10)), "k"));
+
+        Assert.Equal(402, (int)answer.StatusCode);
+        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("insufficient-points", problem.GetProperty("failure").GetString());
+    }
+
+    [Fact]
+    public async Task A_tombstone_at_Payments_ends_the_call_with_409()
+    {
+        app.Shop.OnPayment = _ => Task.FromResult(FakeShop.Abandoned());
+        using var client = app.Buyer(_user);
+
+        var answer = await client.SendAsync(Post("/orders", PaidLines("tok_ok", app.Shop.Stock(10)), "k"));
+
+        Assert.Equal(409, (int)answer.StatusCode);
+        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("urn:shop:attempt-abandoned", problem.GetProperty("type").GetString());
+        Assert.Equal("CANCELLED", await app.StatusAsync(problem.GetProperty("orderId").GetGuid()));
+    }
+
+    [Fact]
+    public async Task An_outcome_that_takes_too_long_is_202_and_a_replay_hears_it()
+    {
+        var product = app.Shop.Stock(10);
+        FakeShop.StartedPayment? slow = null;
+        app.Shop.OnPayment = payment =>
+        {
+            slow = payment;
+            return Task.FromResult(FakeShop.Accepted(payment));
+        };
+        using var client = app.Buyer(_user);
+
+        var unknown = await client.SendAsync(Post("/orders", PaidLines("tok_slow", product), "k"));
+
+        Assert.Equal(202, (int)unknown.StatusCode);
+        Assert.Equal($"/orders/{slow!.OrderId}", unknown.Headers.Location!.ToString());
+        var pending = await unknown.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("PAYMENT_PENDING", pending.GetProperty("status").GetString());
+
+        await CaptureAsync(slow);
+        var replay = await client.SendAsync(Post("/orders", PaidLines("tok_slow", product), "k"));
+        Assert.Equal(201, (int)replay.StatusCode);
+        Assert.Equal(9, app.Shop.Left(product));
+    }
+
+    [Fact]
+    public async Task With_Payments_away_nothing_is_lost_and_a_replay_pays()
+    {
+        var product = app.Shop.Stock(10);
+        app.Shop.ArePaymentsDown = true;
+        using var client = app.Buyer(_user);
+        var away = await client.SendAsync(Post("/orders", PaidLines("tok_ok", product), "k"));
+        Assert.Equal(202, (int)away.StatusCode);
+
+        app.Shop.ArePaymentsDown = false;
+        app.Shop.OnPayment = CaptureAsync;
+        var replay = await client.SendAsync(Post("/orders", PaidLines("tok_ok", product), "k"));
+
+        Assert.Equal(201, (int)replay.StatusCode);
+        Assert.Equal(9, app.Shop.Left(product));
+    }
+
+    [Fact]
+    public async Task The_short_form_pays_too()
+    {
+        var product = app.Shop.Stock(10);
+        app.Shop.OnPayment = CaptureAsync;
+        using var client = app.Buyer(_user);
+
+        var answer = await client.SendAsync(
+            Post("/orders", new { productId = product.Id, quantity = 2, paymentMethod = "CARD" }, "k"));
+
+        Assert.Equal(201, (int)answer.StatusCode);
+        Assert.Equal("PAID", (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("status").GetString());
+        Assert.Equal(8, app.Shop.Left(product));
+    }
+
+    [Fact]
+    public async Task A_payment_without_a_key_is_refused()
+    {
+        var product = app.Shop.Stock(10);
+        using var client = app.Buyer(_user);
+
+        var answer = await client.SendAsync(Post("/orders", PaidLines("tok_ok", product)));
+
+        Assert.Equal(400, (int)answer.StatusCode);
+        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("urn:shop:idempotency-key-missing", problem.GetProperty("type").GetString());
+        Assert.Equal(10, app.Shop.Left(product));
+    }
+
+    [Fact]
+    public async Task Cancelled_while_it_is_paid_the_call_ends_with_409()
+    {
+        app.Shop.OnPayment = async payment =>
+        {
+            using var owner = app.Buyer(_user);
+            await owner.PostAsJsonAsync($"/orders/{payment.OrderId}/cancel", new { reason = "no" });
+            await FailAsync(payment, "voided");
+            return FakeShop.Accepted(payment);
+        };
+        using var client = app.Buyer(_user);
+
+        var answer = await client.SendAsync(Post("/orders", PaidLines("tok_slow", app.Shop.Stock(10)), "k"));
+
+        Assert.Equal(409, (int)answer.StatusCode);
+        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("urn:shop:order-cancelled", problem.GetProperty("type").GetString());
+    }
+
+    private async Task<IResult> CaptureAsync(FakeShop.StartedPayment payment)
+    {
+        await app.HandleAsync<PaymentCompleted>(OnPaymentCompleted.Handle, new PaymentCompleted(
+            payment.PaymentId, payment.OrderId, payment.UserId, payment.Amount, payment.Amount, 0, payment.Currency,
+            app.Clock.GetUtcNow()));
+        return FakeShop.Accepted(payment);
+    }
+
+    private async Task FailAsync(FakeShop.StartedPayment payment, string failure) =>
+        await app.HandleAsync<PaymentFailed>(OnPaymentFailed.Handle, new PaymentFailed(
+            payment.PaymentId, payment.OrderId, payment.UserId, failure, app.Clock.GetUtcNow()));
+}
