@@ -46,6 +46,11 @@ public static class DatabaseExtensions
                     builder.Configuration.GetConnectionString(connectionName) ?? "", options))
                 .UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking));
 
+        // Started in this order, before all that was added earlier: the schema, then the partitions.
+        builder.Services.Insert(0, ServiceDescriptor.Singleton<IHostedService>(services => new PartitionService<TDb>(
+            services.GetRequiredService<DatabaseSource<TDb>>().Source,
+            services.GetRequiredService<TimeProvider>(),
+            services.GetRequiredService<ILogger<PartitionService<TDb>>>())));
         builder.Services.Insert(0, ServiceDescriptor.Singleton<IHostedService>(services =>
             new SchemaMigratorService<TDb>(
                 services.GetRequiredService<DatabaseSource<TDb>>().Source,

@@ -1,5 +1,6 @@
 using Dapper;
 using Npgsql;
+using OpenTelemetry;
 
 namespace Shop.ServiceDefaults.Messaging;
 
@@ -29,6 +30,7 @@ internal sealed class Lease(
 
     public async Task<long?> TryAcquireAsync(CancellationToken ct)
     {
+        using var quiet = SuppressInstrumentationScope.Begin();
         await using var connection = await source.OpenConnectionAsync(ct);
         return await connection.ExecuteScalarAsync<long?>(new CommandDefinition(
             AcquireSql, new { name, holder, takeover = options.LeaseTakeover }, cancellationToken: ct));
@@ -65,6 +67,8 @@ internal sealed class Lease(
 
     private async Task RenewUntilLostAsync(long epoch, long renewedAt, CancellationTokenSource held)
     {
+        // Heartbeats are no part of any trace.
+        using var quiet = SuppressInstrumentationScope.Begin();
         while (!held.IsCancellationRequested)
         {
             try
@@ -98,6 +102,7 @@ internal sealed class Lease(
     /// <summary>Gives the lease up, so that the next holder need not wait. Failing to costs only that wait.</summary>
     private async Task ReleaseAsync(long epoch)
     {
+        using var quiet = SuppressInstrumentationScope.Begin();
         try
         {
             await using var connection = await source.OpenConnectionAsync(CancellationToken.None);

@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using OpenTelemetry;
 using Shop.ServiceDefaults.Data;
 
 namespace Shop.ServiceDefaults.Messaging;
@@ -104,11 +105,16 @@ internal sealed partial class OutboxRelayService<TDb>(
 
             cursor = records[sent - 1].Id;
             // Dying before this line repeats the batch under the next holder, in the same order.
-            var advanced = await connection.ExecuteAsync(AdvanceSql, new { name = LeaseName, epoch, lastId = cursor });
-            if (advanced == 0) return null;
+            if (!await AdvanceAsync(connection, epoch, cursor)) return null;
         }
 
         return cursor;
+    }
+
+    private static async Task<bool> AdvanceAsync(NpgsqlConnection connection, long epoch, long cursor)
+    {
+        using var quiet = SuppressInstrumentationScope.Begin();
+        return await connection.ExecuteAsync(AdvanceSql, new { name = LeaseName, epoch, lastId = cursor }) > 0;
     }
 
     private async Task WaitAsync(NpgsqlConnection connection, OutboxReader reader, CancellationToken held)

@@ -3,6 +3,7 @@ using Dapper;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using OpenTelemetry;
 
 namespace Shop.ServiceDefaults.Messaging;
 
@@ -24,6 +25,7 @@ public sealed partial class OutboxWaker<TDb>(NpgsqlDataSource source, ILogger<Ou
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        using var quiet = SuppressInstrumentationScope.Begin();
         await foreach (var _ in _signal.Reader.ReadAllAsync(stoppingToken))
         {
             try

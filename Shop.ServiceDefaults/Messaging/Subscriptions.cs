@@ -1,6 +1,4 @@
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Shop.ServiceDefaults.Events;
 
 namespace Shop.ServiceDefaults.Messaging;
@@ -34,23 +32,4 @@ internal sealed record Subscription<TDb>(
         where TEvent : IEvent =>
         new(EventType<TEvent>.Stream, EventType<TEvent>.Name, (payload, context) =>
             handle(System.Text.Json.JsonSerializer.Deserialize(payload, EventType<TEvent>.Json)!, context));
-}
-
-public static class SubscriptionExtensions
-{
-    /// <summary>
-    /// Adds a consumer group whose handlers change <typeparamref name="TDb"/>, and reads its streams in this process.
-    /// For the workers, never for an API.
-    /// </summary>
-    public static void AddSubscriptions<TDb>(
-        this IHostApplicationBuilder builder, string group, Action<Subscriptions<TDb>> configure)
-        where TDb : DbContext
-    {
-        var subscriptions = new Subscriptions<TDb>(group);
-        configure(subscriptions);
-        builder.AddMessaging();
-        builder.Services.AddSingleton(subscriptions);
-        builder.Services.AddSingleton<IHostedService>(services =>
-            ActivatorUtilities.CreateInstance<ConsumerService<TDb>>(services, subscriptions));
-    }
 }

@@ -1,0 +1,127 @@
+using Dapper;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Shop.ServiceDefaults.Data;
+
+namespace Shop.ServiceDefaults.Messaging;
+
+/// <inheritdoc cref="IConsumerGroup"/>
+internal sealed class ConsumerGroup<TDb>(
+    Subscriptions<TDb> group, Database<TDb> database, IServiceScopeFactory scopes, ILogger<ConsumerGroup<TDb>> log)
+    : IConsumerGroup
+    where TDb : DbContext
+{
+    private const string OwedSql =
+        "select type, stream, since_slot, until_slot from subscriptions where consumer_group = @Name";
+
+    private const string CountSql = """
+        select slot, type, count(*)
+          from (select slot, type
+                  from inbox
+                 where consumer_group = @Name and slot >= @from and slot < @until and event_id < @olderThan
+                 union all
+                select slot, type
+                  from parked_events
+                 where consumer_group = @Name and slot >= @from and slot < @until and event_id < @olderThan) as had
+         group by slot, type
+        """;
+
+    private const string MissingSql = """
+        select wanted.event_id
+          from unnest(@eventIds) as wanted (event_id)
+         where not exists (
+                   select from inbox
+                    where consumer_group = @Name and slot = @slot and inbox.event_id = wanted.event_id)
+           and not exists (
+                   select from parked_events
+                    where consumer_group = @Name and parked_events.event_id = wanted.event_id)
+        """;
+
+    private const string ParkedSql = """
+        select id, consumer_group, event_id, stream, type, key, version, occurred_at, error, attempts, trace_id,
+               parked_at, payload::text
+          from parked_events
+         where consumer_group = @Name and id > @after
+         order by id
+         limit @limit
+        """;
+
+    private readonly ParkedReplay<TDb> _replay = new(group, database, scopes, log);
+
+    public string Name => group.Name;
+
+    public IReadOnlyCollection<string> Streams { get; } =
+        [.. group.ByType.Values.Select(subscription => subscription.Stream).Distinct()];
+
+    public Task<GroupProgress?> ProgressAsync(CancellationToken ct) => OnAsync(
+        async connection =>
+        {
+            var whole = await connection.ExecuteScalarAsync<DateTimeOffset?>(Command(
+                "select whole_until from group_progress where consumer_group = @Name", new { Name }, ct));
+            if (whole is null) return null;
+
+            var owed = await connection.QueryAsync<OwedRow>(Command(OwedSql, new { Name }, ct));
+            return new GroupProgress(
+                whole.Value,
+                owed.ToDictionary(row => row.Type, row => new Owed(row.Stream, row.SinceSlot, row.UntilSlot)));
+        },
+        ct);
+
+    public Task SetWholeUntilAsync(DateTimeOffset slot, CancellationToken ct) => OnAsync(
+        connection => connection.ExecuteAsync(Command(
+            "update group_progress set whole_until = @slot where consumer_group = @Name and whole_until < @slot",
+            new { Name, slot }, ct)),
+        ct);
+
+    public Task<IReadOnlyList<SlotCount>> CountAsync(
+        DateTimeOffset from, DateTimeOffset until, EventIdBound olderThan, CancellationToken ct) =>
+        QueryAsync<SlotCount>(CountSql, new { Name, from, until, olderThan = olderThan.Value }, ct);
+
+    public Task<IReadOnlyList<Guid>> MissingAsync(
+        DateTimeOffset slot, IReadOnlyCollection<Guid> eventIds, CancellationToken ct) =>
+        QueryAsync<Guid>(MissingSql, new { Name, slot, eventIds = eventIds.ToArray() }, ct);
+
+    public Task<int> DropBeforeAsync(DateTimeOffset limit, CancellationToken ct) => OnAsync(
+        async connection =>
+        {
+            var parked = await connection.ExecuteScalarAsync<DateTimeOffset?>(
+                Command("select min(slot) from parked_events", null, ct));
+            var kept = parked < limit ? parked.Value : limit;
+            var dropped = 0;
+            foreach (var (name, end) in await Partitions.ListAsync(connection, "inbox", ct))
+            {
+                if (end > kept) break;
+                await Partitions.DropAsync(connection, name, ct);
+                dropped++;
+            }
+
+            await connection.ExecuteAsync(Command(
+                "delete from inbox_default where slot < @kept",
+                new { kept = Slots.Floor(kept, Partitions.Width) }, ct));
+            return dropped;
+        },
+        ct);
+
+    public Task<IReadOnlyList<ParkedEvent>> ListParkedAsync(long after, int limit, CancellationToken ct) =>
+        QueryAsync<ParkedEvent>(ParkedSql, new { Name, after, limit }, ct);
+
+    public Task<IReadOnlyList<Replayed>> ReplayAsync(long id, bool dryRun, CancellationToken ct) =>
+        _replay.RunAsync(id, dryRun, ct);
+
+    private async Task<T> OnAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken ct)
+    {
+        await using var connection = await database.Source.OpenConnectionAsync(ct);
+        return await work(connection);
+    }
+
+    private Task<IReadOnlyList<T>> QueryAsync<T>(string sql, object parameters, CancellationToken ct) =>
+        OnAsync<IReadOnlyList<T>>(
+            async connection => (await connection.QueryAsync<T>(Command(sql, parameters, ct))).AsList(), ct);
+
+    private static CommandDefinition Command(string sql, object? parameters, CancellationToken ct) =>
+        new(sql, parameters, cancellationToken: ct);
+
+    private sealed record OwedRow(string Type, string Stream, DateTimeOffset SinceSlot, DateTimeOffset? UntilSlot);
+}

@@ -1,0 +1,137 @@
+using System.Globalization;
+
+namespace Shop.ServiceDefaults.Messaging;
+
+/// <summary>What an operator sees and does: outboxes, streams, and the events that were parked (dead letters).</summary>
+public sealed class MessagingOperations
+{
+    private const int MaxKeysReplayed = 100;
+
+    private readonly IReadOnlyList<IOutboxSource> _sources;
+    private readonly IReadOnlyList<IConsumerGroup> _groups;
+    private readonly RedisStreams _streams;
+
+    internal MessagingOperations(
+        IReadOnlyList<IOutboxSource> sources, IReadOnlyList<IConsumerGroup> groups, RedisStreams streams)
+    {
+        _sources = sources;
+        _groups = groups;
+        _streams = streams;
+    }
+
+    public async Task<IReadOnlyList<OutboxView>> OutboxesAsync(CancellationToken ct)
+    {
+        var views = new List<OutboxView>();
+        foreach (var source in _sources)
+        {
+            var state = await source.StateAsync(ct);
+            views.Add(new(
+                state.Database, state.Holder, state.Epoch, state.PublishedUpTo, state.Waiting, state.OldestWaiting));
+        }
+
+        return views;
+    }
+
+    public async Task<IReadOnlyList<StreamView>> StreamsAsync(CancellationToken ct)
+    {
+        var views = new List<StreamView>();
+        foreach (var stream in EventVocabulary.Streams)
+        {
+            var info = await _streams.InfoAsync(stream, ct);
+            var groups = await _streams.GroupsAsync(stream, ct);
+            views.Add(new(
+                stream, info?.Length ?? 0, info?.LastId.ToString(),
+                [.. groups.Select(group =>
+                    new GroupView(group.Name, group.LastDelivered.ToString(), group.Pending, group.Lag))]));
+        }
+
+        return views;
+    }
+
+    /// <summary>Parked events, oldest first in each group. The cursor is the id of the last one seen.</summary>
+    /// <returns>Null: the cursor is not one of ours.</returns>
+    public async Task<IReadOnlyList<DeadLetter>?> DeadLettersAsync(string? cursor, int limit, CancellationToken ct)
+    {
+        var start = (Group: 0, After: 0L);
+        if (cursor is not null)
+        {
+            if (Find(cursor) is not { } found) return null;
+            start = found;
+        }
+
+        var letters = new List<DeadLetter>();
+        for (var i = start.Group; i < _groups.Count && letters.Count < limit; i++)
+        {
+            var after = i == start.Group ? start.After : 0;
+            var parked = await _groups[i].ListParkedAsync(after, limit - letters.Count, ct);
+            letters.AddRange(parked.Select(ToLetter));
+        }
+
+        return letters;
+    }
+
+    /// <summary>
+    /// Replays the parked events of this one's key, in order, from the first. A dry run shows what the first one's
+    /// handler would say and keeps nothing.
+    /// </summary>
+    /// <returns>Null: there is no such dead letter.</returns>
+    public async Task<IReadOnlyList<Replayed>?> ReplayAsync(string id, bool dryRun, CancellationToken ct)
+    {
+        if (Find(id) is not { } found) return null;
+        var replayed = await _groups[found.Group].ReplayAsync(found.After, dryRun, ct);
+        return replayed.Count == 0 ? null : replayed;
+    }
+
+    /// <summary>Replays all parked keys, a bounded number at a time.</summary>
+    public async Task<IReadOnlyList<Replayed>> ReplayAllAsync(CancellationToken ct)
+    {
+        var replayed = new List<Replayed>();
+        var keys = new HashSet<(string, Guid)>();
+        foreach (var group in _groups)
+        {
+            var after = 0L;
+            while (keys.Count < MaxKeysReplayed
+                && await group.ListParkedAsync(after, MaxKeysReplayed, ct) is { Count: > 0 } page)
+            {
+                after = page[^1].Id;
+                foreach (var parked in page.Where(parked => keys.Add((group.Name, parked.Key))).Take(MaxKeysReplayed))
+                {
+                    replayed.AddRange(await group.ReplayAsync(parked.Id, dryRun: false, ct));
+                }
+            }
+        }
+
+        return replayed;
+    }
+
+    private (int Group, long After)? Find(string id)
+    {
+        var colon = id.LastIndexOf(':');
+        if (colon < 0) return null;
+        var digits = id.AsSpan(colon + 1);
+        if (!long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var row)) return null;
+        for (var i = 0; i < _groups.Count; i++)
+        {
+            if (id.AsSpan(0, colon).SequenceEqual(_groups[i].Name)) return (i, row);
+        }
+
+        return null;
+    }
+
+    private static DeadLetter ToLetter(ParkedEvent parked) => new(
+        string.Create(CultureInfo.InvariantCulture, $"{parked.ConsumerGroup}:{parked.Id}"), parked.ConsumerGroup,
+        parked.EventId, parked.Stream, parked.Type, parked.Key, parked.Version, parked.OccurredAt, parked.Error,
+        parked.Attempts, parked.TraceId, parked.ParkedAt, parked.Payload);
+}
+
+/// <param name="Waiting">Events not on their stream yet, counted up to 10,000.</param>
+public sealed record OutboxView(
+    string Database, string? Holder, long Epoch, long PublishedUpTo, long Waiting, DateTimeOffset? OldestWaiting);
+
+public sealed record StreamView(string Stream, long Length, string? LastId, IReadOnlyList<GroupView> Groups);
+
+public sealed record GroupView(string Group, string LastDelivered, long Pending, long? Lag);
+
+public sealed record DeadLetter(
+    string Id, string Group, Guid EventId, string Stream, string Type, Guid Key, long Version,
+    DateTimeOffset OccurredAt, string Error, int Attempts, string? TraceId, DateTimeOffset ParkedAt, string Payload);

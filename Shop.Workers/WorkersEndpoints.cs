@@ -1,0 +1,18 @@
+using Shop.ServiceDefaults.Authentication;
+using Shop.Workers.Operations;
+
+namespace Shop.Workers;
+
+/// <summary>The one route table of the workers.</summary>
+internal static class WorkersEndpoints
+{
+    public static void MapWorkers(this IEndpointRouteBuilder routes)
+    {
+        var ops = routes.MapGroup("/ops").WithTags("Operations").RequireAuthorization(Policies.Operations);
+        ops.MapGet("/outbox", Carriage.GetOutbox).WithName("GetOutbox");
+        ops.MapGet("/streams", Carriage.GetStreams).WithName("GetStreams");
+        ops.MapGet("/dead-letters", DeadLetters.List).WithName("ListDeadLetters");
+        ops.MapPost("/dead-letters/{id}/replay", DeadLetters.Replay).WithName("ReplayDeadLetter");
+        ops.MapPost("/dead-letters/replay", DeadLetters.ReplayAll).WithName("ReplayDeadLetters");
+    }
+}
