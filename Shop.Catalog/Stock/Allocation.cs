@@ -79,7 +79,7 @@ internal sealed class Allocation(
         return ReserveStock.Response.Held(expiresAt, lines);
     }
 
-    /// <summary>The same order again: its first answer, if it asks for the same and the units are still its own.</summary>
+    /// <summary>The same order again: its first answer, if it asks for the same and still has the units.</summary>
     private static ReserveStock.Response Again(ReserveStock.Request request, Known before)
     {
         if (before.Status is HoldStatus.Released or HoldStatus.Expired)

@@ -8,21 +8,20 @@ using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Npgsql;
 using Shop.Catalog;
 using Shop.ServiceDefaults;
 using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Data;
+using Shop.Tests.Fixtures;
 
 namespace Shop.Tests.Catalog;
 
 /// <summary>Two replicas of Catalog over HTTP on a database of their own, with tokens signed here.</summary>
 public sealed class CatalogFixture : IAsyncLifetime
 {
-    private const string ServerVariable = "SHOP_TEST_POSTGRES";
+    private readonly InfrastructureFixture _servers = new();
     private readonly List<WebApplication> _replicas = [];
     private readonly TestKeys _keys = new();
-    private string _database = "";
 
     public static Guid Seller1 { get; } = Guid.Parse("00000000-0000-7000-8000-000000000001");
 
@@ -32,14 +31,9 @@ public sealed class CatalogFixture : IAsyncLifetime
 
     internal IServiceProvider Services => _replicas[0].Services;
 
-    private static string Server => Environment.GetEnvironmentVariable(ServerVariable)
-        ?? throw new InvalidOperationException(
-            $"{ServerVariable} names no PostgreSQL, such as Host=127.0.0.1;Port=5432;Username=postgres.");
-
     public async Task InitializeAsync()
     {
-        _database = $"catalog_test_{Guid.CreateVersion7():N}";
-        await OnServerAsync($"create database {_database}");
+        await _servers.InitializeAsync();
 
         // Both start at once: the schema and the samples must survive that.
         for (var i = 0; i < 2; i++) _replicas.Add(BuildReplica());
@@ -49,7 +43,7 @@ public sealed class CatalogFixture : IAsyncLifetime
     public async Task DisposeAsync()
     {
         foreach (var replica in _replicas) await replica.DisposeAsync();
-        await OnServerAsync($"drop database if exists {_database} with (force)");
+        await _servers.DisposeAsync();
     }
 
     public HttpClient Client(int replica, string? token)
@@ -130,7 +124,7 @@ public sealed class CatalogFixture : IAsyncLifetime
         builder.Logging.ClearProviders();
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
-            ["ConnectionStrings:catalogdb"] = $"{Server};Database={_database}",
+            ["ConnectionStrings:catalogdb"] = _servers.Database,
             ["ServiceClient:Id"] = "catalog",
             ["ServiceClient:Secret"] = "not-used",
         });
@@ -141,13 +135,6 @@ public sealed class CatalogFixture : IAsyncLifetime
         app.MapServiceDefaults();
         app.MapCatalog();
         return app;
-    }
-
-    private static async Task OnServerAsync(string sql)
-    {
-        await using var connection = new NpgsqlConnection($"{Server};Database=postgres;Pooling=false");
-        await connection.OpenAsync();
-        await connection.ExecuteAsync(sql);
     }
 
     private sealed class TestKeys : ISigningKeySource
