@@ -23,6 +23,7 @@ var sandboxdb = servers.AddDatabase("sandboxdb");
 
 // Random when they are not given under Parameters:; what is generated is kept for the next start.
 var samplePassword = builder.AddParameter("sample-password", "shop-sample-password", secret: true);
+var identityKey = builder.AddSecret("identity-key-encryption-key");
 var sandboxKey = builder.AddSecret("sandbox-api-key");
 var sandboxWebhookSecret = builder.AddSecret("sandbox-webhook-secret");
 
@@ -34,6 +35,7 @@ var workerReplicas = builder.Configuration.GetValue("Replicas:Workers", 1);
 var identity = builder.AddService<Projects.Shop_Identity>("identity")
     .WithReplicas(apis)
     .WithReference(identitydb).WaitFor(identitydb)
+    .WithEnvironment("Identity__KeyEncryptionKey", identityKey)
     .WithEnvironment("Samples__Password", samplePassword);
 
 var catalog = builder.AddService<Projects.Shop_Catalog>("catalog")
