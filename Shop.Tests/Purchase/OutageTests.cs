@@ -1,0 +1,49 @@
+using System.Diagnostics;
+using System.Net;
+using Shop.Tests.Fixtures;
+using static Shop.Tests.Purchase.Buying;
+
+namespace Shop.Tests.Purchase;
+
+/// <summary>An application of its own: its Catalog is stopped, and its breakers are quick.</summary>
+public sealed class BreakableShop() : ShopApp(new ShopAppOptions
+{
+    Settings = new Dictionary<string, string>
+    {
+        ["Http:RetryCount"] = "0",
+        ["Http:BreakerFailures"] = "3",
+        ["Http:BreakerSeconds"] = "2",
+    },
+});
+
+public sealed class OutageTests(BreakableShop shop) : IClassFixture<BreakableShop>
+{
+    [Fact]
+    public async Task Without_catalog_orders_are_refused_at_once_and_come_back_by_themselves()
+    {
+        var buyer = await shop.NewBuyerAsync();
+        var product = await shop.PlentifulProductAsync();
+        Assert.Equal(HttpStatusCode.Created, (await buyer.PlaceAsync(product)).Status);
+
+        await shop.CommandAsync("catalog", "resource-stop");
+        for (var i = 0; i < 6; i++)
+        {
+            var refused = await buyer.PlaceAsync(product, card: "tok_ok");
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.Status);
+            Assert.Equal("service-unavailable", refused.Problem);
+            Assert.NotNull(refused.Response.Headers.RetryAfter);
+        }
+
+        // The breaker is open now: no call is made, so the answer needs no time-out to expire.
+        var asked = Stopwatch.GetTimestamp();
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await buyer.PlaceAsync(product)).Status);
+        Assert.InRange(Stopwatch.GetElapsedTime(asked), TimeSpan.Zero, TimeSpan.FromSeconds(1));
+
+        await shop.CommandAsync("catalog", "resource-start");
+        await shop.WaitUntilHealthyAsync("catalog");
+        var recovered = await Eventually.GetAsync(
+            () => buyer.PlaceAsync(product, card: "tok_ok"), answer => answer.Status == HttpStatusCode.Created,
+            TimeSpan.FromSeconds(60), "orders are taken again");
+        Assert.Equal("PAID", recovered.Text("status"));
+    }
+}
