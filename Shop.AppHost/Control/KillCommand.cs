@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Shop.AppHost.Control;
@@ -24,14 +23,15 @@ internal static class KillCommand
     {
         var notifications = context.ServiceProvider.GetRequiredService<ResourceNotificationService>();
         if (!notifications.TryGetCurrentState(context.ResourceName, out var resource)
-            || resource.Snapshot.Properties.FirstOrDefault(p => p.Name == "executable.pid")?.Value is not { } pid)
+            || resource.Snapshot.State?.Text != KnownResourceStates.Running
+            || ResourceBoard.ProcessId(resource.Snapshot) is not { } pid)
         {
             return CommandResults.Failure($"{context.ResourceName} has no process.");
         }
 
         try
         {
-            using var process = Process.GetProcessById(Convert.ToInt32(pid, CultureInfo.InvariantCulture));
+            using var process = Process.GetProcessById(pid);
             process.Kill(entireProcessTree: true);
             return CommandResults.Success();
         }

@@ -29,12 +29,19 @@ internal sealed class ResourceBoard(
 
     public bool IsReady => model.Resources.Where(HasLifetime).All(IsHealthy);
 
+    /// <summary>The process behind an instance, where there is one.</summary>
+    public static int? ProcessId(CustomResourceSnapshot snapshot) =>
+        snapshot.Properties.FirstOrDefault(p => p.Name == "executable.pid")?.Value is { } id
+            ? Convert.ToInt32(id, CultureInfo.InvariantCulture)
+            : null;
+
     public string Table()
     {
         var table = new StringBuilder();
         foreach (var instance in Instances)
         {
-            var row = $"{instance.ResourceId,-28} {State(instance.Snapshot),-22} {Address(instance.Snapshot)}";
+            var process = instance.Snapshot.State?.Text == KnownResourceStates.Running ? ProcessId(instance.Snapshot) : null;
+            var row = $"{instance.ResourceId,-28} {State(instance.Snapshot),-22} {process,-8} {Address(instance.Snapshot)}";
             table.AppendLine(row.TrimEnd());
         }
 

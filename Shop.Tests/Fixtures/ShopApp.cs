@@ -94,6 +94,11 @@ public class ShopApp : IAsyncLifetime
         return client;
     }
 
+    /// <summary>The control endpoint of this shop's AppHost, where ./shop asks.</summary>
+    public HttpClient Control() => _folder.ControlClient();
+
+    public string ControlSocket => _folder.ControlSocket;
+
     /// <summary>A new customer, registered and signed in.</summary>
     public async Task<ShopUser> NewBuyerAsync()
     {

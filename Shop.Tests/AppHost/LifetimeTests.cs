@@ -1,0 +1,69 @@
+using System.Diagnostics;
+using Shop.Tests.Fixtures;
+
+namespace Shop.Tests.AppHost;
+
+/// <summary>Start, stop and start again, as a process: what a user sees of the AppHost.</summary>
+[Trait("ring", "3")]
+public sealed class LifetimeTests : IDisposable
+{
+    private readonly TestFolder _folder = TestFolder.Create();
+
+    [Fact]
+    public async Task Missing_binaries_are_told_in_one_sentence()
+    {
+        await using var shop = RunningShop.Start(_folder, "--Infrastructure=native", "--BinaryPath=/nowhere");
+
+        Assert.Equal(1, await shop.UntilEndedAsync());
+        var sentence = Assert.Single(shop.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith("PostgreSQL and Redis are not installed: run `", sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_shop_that_was_stopped_or_killed_leaves_no_process_behind_and_starts_again_on_its_data()
+    {
+        int[] left;
+        await using (var first = RunningShop.Start(_folder))
+        {
+            await first.UntilReadyAsync();
+            left = [.. (await first.ProcessesAsync()).Values];
+            first.Terminate();
+            Assert.Equal(0, await first.UntilEndedAsync());
+        }
+
+        Assert.True(left.Length >= 6, "Six services and perhaps two servers run as processes.");
+        Assert.DoesNotContain(left, Lives); // An orderly end has ended everybody before the AppHost itself is gone.
+
+        await using (var second = RunningShop.Start(_folder))
+        {
+            await second.UntilReadyAsync();
+            left = [.. (await second.ProcessesAsync()).Values];
+            second.Kill();
+            await second.UntilEndedAsync();
+        }
+
+        await Eventually.HoldsAsync(
+            () => Task.FromResult(!left.Any(Lives)), TimeSpan.FromSeconds(20), "The end of all processes");
+
+        await using var third = RunningShop.Start(_folder);
+        await third.UntilReadyAsync();
+        Assert.DoesNotContain("Making a new PostgreSQL cluster", third.Output, StringComparison.Ordinal);
+        using var stopped = await third.Control.PostAsync("/stop", null);
+        Assert.Equal(0, await third.UntilEndedAsync());
+    }
+
+    public void Dispose() => _folder.Delete();
+
+    private static bool Lives(int id)
+    {
+        try
+        {
+            using var process = Process.GetProcessById(id);
+            return !process.HasExited;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
+    }
+}
