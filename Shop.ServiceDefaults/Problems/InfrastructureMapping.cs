@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Npgsql;
+using Shop.ServiceDefaults.Data;
 using StackExchange.Redis;
 
 namespace Shop.ServiceDefaults.Problems;
@@ -37,7 +38,7 @@ internal sealed class InfrastructureMapping : IExceptionMapping
     {
         PostgresException postgres => postgres.IsTransient || postgres.SqlState is PostgresErrorCodes.QueryCanceled,
         NpgsqlException npgsql => npgsql.IsTransient || npgsql.InnerException is TimeoutException or IOException,
-        RedisConnectionException or RedisTimeoutException => true,
+        DatabaseBusyException or RedisConnectionException or RedisTimeoutException => true,
         _ => false,
     };
 }

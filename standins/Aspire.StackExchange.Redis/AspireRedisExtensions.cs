@@ -61,7 +61,7 @@ public static class AspireRedisExtensions
     private static ConfigurationOptions ReadOptions(IConfiguration configuration, StackExchangeRedisSettings settings)
     {
         var text = settings.ConnectionString ?? "";
-        var options = ConfigurationOptions.Parse(text);
+        var options = text.Length == 0 ? new ConfigurationOptions() : ConfigurationOptions.Parse(text);
         if (!text.Contains("abortConnect", StringComparison.OrdinalIgnoreCase)) options.AbortOnConnectFail = false;
         configuration.GetSection(Section).GetSection("ConfigurationOptions").Bind(options);
         return options;
@@ -80,7 +80,7 @@ internal sealed class RedisHealthCheck(IServiceProvider services) : IHealthCheck
             await redis.GetDatabase().PingAsync().WaitAsync(cancellationToken);
             return HealthCheckResult.Healthy();
         }
-        catch (Exception failure) when (failure is RedisConnectionException or RedisTimeoutException or RedisException)
+        catch (Exception failure) when (failure is RedisException or RedisTimeoutException)
         {
             return new HealthCheckResult(context.Registration.FailureStatus, exception: failure);
         }
