@@ -42,6 +42,22 @@ public abstract class KernelTests(KernelDatabase databases) : IClassFixture<Kern
     protected async Task<long> PendingAsync() =>
         (long)((RedisResult[])(await Redis.ExecuteAsync("XPENDING", StreamKey, Group))!)[0];
 
+    protected Task<IReadOnlyList<Parked>> ParkedAsync(Guid key) => KernelDatabase.QueryAsync<Parked>(
+        databases.Main,
+        "select event_id, type, version, attempts, error from parked_events where key = @key order by id", new { key });
+
+    protected Task<IReadOnlyList<(string Type, Guid EventId)>> InboxAsync(Guid eventId) =>
+        KernelDatabase.QueryAsync<(string, Guid)>(
+            databases.Main, "select type, event_id from inbox where event_id = @eventId", new { eventId });
+
+    /// <summary>Puts the newest entry on the stream once more.</summary>
+    protected async Task CopyLastEntryAsync()
+    {
+        var entry = ((RedisResult[])(await Redis.ExecuteAsync("XREVRANGE", StreamKey, "+", "-", "COUNT", 1))!)[0];
+        var fields = (string[])((RedisResult[])entry!)[1]!;
+        await Redis.ExecuteAsync("XADD", [StreamKey, "*", .. fields]);
+    }
+
     protected static async Task EventuallyAsync(Func<Task<bool>> condition, string what)
     {
         var start = TimeProvider.System.GetTimestamp();
@@ -51,6 +67,8 @@ public abstract class KernelTests(KernelDatabase databases) : IClassFixture<Kern
             await Task.Delay(10);
         }
     }
+
+    public sealed record Parked(Guid EventId, string Type, long Version, int Attempts, string Error);
 
     public sealed record Effect(Guid EventId, Guid Key, long Version, string What);
 }
