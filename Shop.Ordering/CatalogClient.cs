@@ -12,7 +12,7 @@ internal sealed class CatalogClient(HttpClient http)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/internal/stocks/reserve-many")
         {
-            Content = JsonContent.Create(new ReserveMany(reservations), options: ShopJson.Options),
+            Content = JsonContent.Create(new ReserveMany(reservations), options: OrderingJson.Options),
         };
         using var response = await http.SendAsync(request.MarkIdempotent(), ct);
         if (response.StatusCode != HttpStatusCode.OK)
@@ -21,7 +21,7 @@ internal sealed class CatalogClient(HttpClient http)
                 $"Catalog answered {(int)response.StatusCode} to a reservation.", null, response.StatusCode);
         }
 
-        var answer = await response.Content.ReadFromJsonAsync<ReserveManyAnswer>(ShopJson.Options, ct);
+        var answer = await response.Content.ReadFromJsonAsync<ReserveManyAnswer>(OrderingJson.Options, ct);
         return answer?.Results ?? throw new HttpRequestException("Catalog answered a reservation with nothing.");
     }
 
@@ -50,7 +50,7 @@ internal sealed class CatalogClient(HttpClient http)
         Guid ProductId, Guid SellerId, string Category, string Name, long UnitPrice, int Quantity,
         long RemainingStock);
 
-    private sealed record ReserveMany(IReadOnlyList<Reservation> Reservations);
+    internal sealed record ReserveMany(IReadOnlyList<Reservation> Reservations);
 
-    private sealed record ReserveManyAnswer(IReadOnlyList<Held> Results);
+    internal sealed record ReserveManyAnswer(IReadOnlyList<Held> Results);
 }

@@ -12,22 +12,27 @@ internal static class OrderingEndpoints
     public static void MapOrdering(this IEndpointRouteBuilder routes)
     {
         var orders = routes.MapGroup("/orders").WithTags("Orders").RequireAuthorization(Policies.SignedIn);
-        orders.MapPost("/", PlaceOrder.Handle).WithName("PlaceOrder");
-        orders.MapGet("/me", ListMyOrders.Handle).WithName("ListMyOrders");
-        orders.MapGet("/{id:guid}", ShowOrder.Handle).WithName("ShowOrder");
-        orders.MapGet("/{id:guid}/timeline", ShowTimeline.Handle).WithName("ShowTimeline");
-        orders.MapPost("/{id:guid}/cancel", CancelOrder.Handle).WithName("CancelOrder");
+        orders.MapPost("/", PlaceOrder.Handle).WithName("PlaceOrder")
+            .ProducesProblem(400).ProducesProblem(402).ProducesProblem(404).ProducesProblem(409)
+            .ProducesProblem(422).ProducesProblem(503);
+        orders.MapGet("/me", ListMyOrders.Handle).WithName("ListMyOrders").ProducesProblem(400);
+        orders.MapGet("/{id:guid}", ShowOrder.Handle).WithName("ShowOrder").ProducesProblem(404);
+        orders.MapGet("/{id:guid}/timeline", ShowTimeline.Handle).WithName("ShowTimeline").ProducesProblem(404);
+        orders.MapPost("/{id:guid}/cancel", CancelOrder.Handle).WithName("CancelOrder")
+            .ProducesProblem(400).ProducesProblem(404).ProducesProblem(409);
 
         var shipments = routes.MapGroup("/orders/{id:guid}/shipments/{shipmentId:guid}")
             .WithTags("Shipments").RequireAuthorization(Policies.SellerOrAdmin);
-        shipments.MapPost("/ship", MoveShipment.Ship).WithName("Ship");
-        shipments.MapPost("/deliver", MoveShipment.Deliver).WithName("Deliver");
+        shipments.MapPost("/ship", MoveShipment.Ship).WithName("Ship").ProducesProblem(404).ProducesProblem(409);
+        shipments.MapPost("/deliver", MoveShipment.Deliver).WithName("Deliver")
+            .ProducesProblem(404).ProducesProblem(409);
 
         var services = routes.MapGroup("/internal/orders")
             .WithTags("Internal").RequireAuthorization(Policies.OrderingInternal);
-        services.MapGet("/{id:guid}", ShowOrderInternally.Handle).WithName("ShowOrderInternally");
-        services.MapPost("/{id:guid}/payment-attempts", StartPaymentAttempt.Handle).WithName("StartPaymentAttempt");
-        services.MapPost("/hold-verdicts", HoldVerdicts.Handle).WithName("HoldVerdicts");
+        services.MapGet("/{id:guid}", ShowOrderInternally.Handle).WithName("ShowOrderInternally").ProducesProblem(404);
+        services.MapPost("/{id:guid}/payment-attempts", StartPaymentAttempt.Handle).WithName("StartPaymentAttempt")
+            .ProducesProblem(400).ProducesProblem(404).ProducesProblem(409);
+        services.MapPost("/hold-verdicts", HoldVerdicts.Handle).WithName("HoldVerdicts").ProducesProblem(400);
     }
 
     public static void AddOrdering(this IHostApplicationBuilder builder)
@@ -36,6 +41,8 @@ internal static class OrderingEndpoints
         builder.AddOrderingOptions();
         builder.AddServiceClient<CatalogClient>("catalog");
         builder.AddServiceClient<PaymentsClient>("payments");
+        builder.Services.ConfigureHttpJsonOptions(
+            json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, OrderingJson.Default));
 
         builder.Services.AddSingleton<FindPlaced>();
         builder.Services.AddHostedService(services => services.GetRequiredService<FindPlaced>().Shared);
@@ -45,8 +52,9 @@ internal static class OrderingEndpoints
         builder.Services.AddHostedService(services => services.GetRequiredService<StoreOrders>().Shared);
         builder.Services.AddSingleton<OrderWatchService>();
         builder.Services.AddHostedService(services => services.GetRequiredService<OrderWatchService>());
-        builder.Services.AddScoped<OrderAnswers>();
-        builder.Services.AddScoped<PayInOneCall>();
+        builder.Services.AddSingleton<OrderAnswers>();
+        builder.Services.AddSingleton<PayInOneCall>();
         builder.Services.AddSingleton<GiveBack>();
+        builder.Services.AddSingleton<PlaceOrder.Stages>();
     }
 }

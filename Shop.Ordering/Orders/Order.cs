@@ -21,7 +21,11 @@ internal sealed class Order
     public OrderStatus Status { get; private set; }
 
     /// <summary>The state as hand-written SQL reads it.</summary>
-    public string StatusText { get => Status.ToText(); private set => Status = OrderStatuses.Parse(value); }
+    public string StatusText
+    {
+        get => Status.ToText();
+        private set => Status = OrderStatuses.Parse(value);
+    }
 
     public long Version { get; private set; }
 
@@ -35,7 +39,7 @@ internal sealed class Order
 
     public Guid? PaymentId { get; private set; }
 
-    /// <summary>Placed and paid in one call: without its payment it is cancelled, not offered for another try.</summary>
+    /// <summary>Placed and paid in one call: without its payment it is cancelled, not to be tried again.</summary>
     public bool OneCall { get; private set; }
 
     /// <summary>Somebody wants it cancelled once its payment's outcome is known.</summary>

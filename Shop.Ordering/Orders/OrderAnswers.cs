@@ -10,7 +10,7 @@ namespace Shop.Ordering.Orders;
 /// The answer that belongs to an order for ever. A plain order's answer is rebuilt from what never changes; that of
 /// one call is written in the transaction that settles it.
 /// </summary>
-internal sealed class OrderAnswers(OrderingDb db)
+internal sealed class OrderAnswers(IServiceScopeFactory scopes)
 {
     public async Task<Results<Created<OrderView>, Accepted<OrderView>, ProblemHttpResult>> StoredAsync(
         Order order, CancellationToken ct)
@@ -37,8 +37,14 @@ internal sealed class OrderAnswers(OrderingDb db)
     }
 
     /// <summary>The order as it is now.</summary>
-    public Task<OrderView> ReadAsync(Guid orderId, CancellationToken ct) =>
-        db.Orders.Where(order => order.Id == orderId).Select(OrderView.FromRow).AsSplitQuery().SingleAsync(ct);
+    public async Task<OrderView> ReadAsync(Guid orderId, CancellationToken ct)
+    {
+        // A context only where it is needed: most orders are answered from memory.
+        await using var scope = scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<OrderingDb>();
+        return await db.Orders.Where(order => order.Id == orderId)
+            .Select(OrderView.FromRow).AsSplitQuery().SingleAsync(ct);
+    }
 
     /// <summary>201: what to store when one call ends PAID.</summary>
     public static (short Status, string Answer) Paid(OrderView view) =>

@@ -12,7 +12,7 @@ internal sealed record OrderLine(
     Guid OrderId, Guid ProductId, short LineNo, Guid SellerId, string Category, string Name, long UnitPriceMinor,
     int Quantity, long DiscountMinor, long AmountMinor);
 
-/// <summary>A payment that this order was in: REQUESTED while it is under way, then COMPLETED or FAILED for ever.</summary>
+/// <summary>A payment of this order: REQUESTED while it is under way, then COMPLETED or FAILED for ever.</summary>
 internal sealed record PaymentAttempt(
     Guid OrderId, Guid PaymentId, string Status, string? Failure, DateTimeOffset StartedAt, DateTimeOffset? EndedAt);
 

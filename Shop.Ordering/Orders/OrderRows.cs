@@ -54,7 +54,11 @@ internal static class OrderRows
         var refundId = DerivedRefundId(paymentId, reason);
         var inserted = await tx.ExecuteAsync(
             RefundDueSql,
-            new { RefundId = refundId, OrderId = orderId, PaymentId = paymentId, Reason = reason, Restock = restock, tx.Now });
+            new
+            {
+                RefundId = refundId, OrderId = orderId, PaymentId = paymentId, Reason = reason, Restock = restock,
+                tx.Now,
+            });
         if (inserted == 0) return false;
         tx.Publish(new OrderRefundDue(orderId, paymentId, refundId, restock, reason, tx.Now), version);
         return true;

@@ -27,7 +27,7 @@ public sealed record OrderView(
         o.Shipments.OrderBy(s => s.SellerId).Select(s => new Shipment(s.Id, s.SellerId, s.Status)).ToList(),
         o.ExpiresAt!.Value, o.CreatedAt);
 
-    /// <summary>The order as it was the moment it was stored: the answer of a plain <c>POST /orders</c>, always.</summary>
+    /// <summary>The order the moment it was stored: the answer of a plain <c>POST /orders</c>, always.</summary>
     internal static OrderView AsPlaced(NewOrder order, DateTimeOffset createdAt) => new(
         order.Id, order.OneCall ? OrderStatus.PaymentPending : OrderStatus.Created,
         [.. order.Lines.Select(LineOf)], order.SubtotalMinor, order.DiscountMinor, order.TotalMinor,

@@ -1,8 +1,6 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Shop.ServiceDefaults.Authentication;
-using Shop.ServiceDefaults.Data;
-using Shop.ServiceDefaults.Http;
 using Shop.ServiceDefaults.Idempotency;
 using Shop.ServiceDefaults.Problems;
 
@@ -17,6 +15,7 @@ using Answer = Results<Created<OrderView>, Accepted<OrderView>, ProblemHttpResul
 internal static class PlaceOrder
 {
     public const string Operation = "POST /orders";
+    private const string CouponUnknown = "coupon-unknown";
 
     /// <summary>Lines and, optionally, a payment; or the short form of one product and a payment method.</summary>
     public sealed record Request(
@@ -30,8 +29,7 @@ internal static class PlaceOrder
     public sealed record PaymentRequest(string? Method = null, string? CardToken = null, long? Points = null);
 
     public static async Task<Answer> Handle(
-        Request request, HttpContext http, FindPlaced find, ReserveStock reserve, StoreOrders store,
-        PayInOneCall pay, GiveBack giveBack, OrderAnswers answers, OrderingOptions options, IHostEnvironment host,
+        Request request, HttpContext http, Stages stages, OrderingOptions options, IHostEnvironment host,
         TimeProvider clock, CancellationToken ct)
     {
         if (Placement.Parse(request, host.IsDevelopment(), out var errors) is not { } placement)
@@ -49,83 +47,97 @@ internal static class PlaceOrder
         }
 
         var id = key?.ResourceId ?? Guid.CreateVersion7(clock.GetUtcNow());
-        if (key is not null && await find.RunAsync(id, userId, key.StoredKey, ct) is { } before)
-        {
-            return await AnswerExistingAsync(before);
-        }
-
-        // From here on nobody's impatience counts: a hold without an order would only be found by Catalog's sweep.
-        var held = await reserve.RunAsync(ReservationOf(id, userId, placement, options), CancellationToken.None);
-        if (!held.Success)
-        {
-            return await find.RunAsync(id, userId, key?.StoredKey, ct) is { } meanwhile
-                ? await AnswerExistingAsync(meanwhile)
-                : Refusal(held, placement);
-        }
-
-        var order = Freeze(id, userId, placement, held, key, options);
-        var createdAt = await TryStoreAsync(order, store, giveBack);
-        if (createdAt is { } at)
-        {
-            var view = OrderView.AsPlaced(order, at);
-            return placement.Payment is null
-                ? TypedResults.Created($"/orders/{id}", view)
-                : await pay.RunAsync(view, userId, placement.Payment, ct);
-        }
-
-        var winner = await find.RunAsync(id, userId, key?.StoredKey, CancellationToken.None)
-            ?? throw new InvalidOperationException($"Order {id} met a row that is not there.");
-        // Another order won the key, or somebody's tombstone the id: this hold is for nobody.
-        if (winner.Id != id || winner.Status == OrderStatus.Abandoned) await giveBack.RunAsync(id);
-        return await AnswerExistingAsync(winner);
-
-        async Task<Answer> AnswerExistingAsync(Order existing)
-        {
-            if (existing.Id != id)
-            {
-                return Problems.Of(
-                    422, "idempotency-key-reused", $"This {IdempotencyKey.Header} was sent with another request.");
-            }
-
-            if (existing.Status == OrderStatus.Abandoned)
-            {
-                return Problems.Conflict("attempt-abandoned", "This attempt was given up and nothing was taken.");
-            }
-
-            if (existing is { OneCall: true, AnswerStatus: null })
-            {
-                return await pay.ResumeAsync(existing, userId, placement.Payment!, ct);
-            }
-
-            if (key is not null) http.Response.Headers[IdempotencyKey.ReplayedHeader] = "true";
-            return await answers.StoredAsync(existing, ct);
-        }
+        var attempt = new Attempt(id, userId, key, placement, http);
+        return key is not null && await FindAsync(attempt, stages, ct) is { } before
+            ? await AnswerExistingAsync(attempt, before, stages, ct)
+            : await HoldAndStoreAsync(attempt, stages, options, ct);
     }
 
-    /// <summary>When it was stored; null where a row was there before, this order's own after a lost COMMIT included.</summary>
-    private static async Task<DateTimeOffset?> TryStoreAsync(NewOrder order, StoreOrders store, GiveBack giveBack)
+    private static async Task<Answer> HoldAndStoreAsync(
+        Attempt attempt, Stages stages, OrderingOptions options, CancellationToken ct)
+    {
+        // From here on nobody's impatience counts: a hold without an order would only be found by Catalog's sweep.
+        var ttl = attempt.Placement.Payment is null ? options.TtlSeconds : options.OneCallTtlSeconds;
+        var held = await stages.Reserve.RunAsync(ReservationOf(attempt, ttl), CancellationToken.None);
+        if (!held.Success)
+        {
+            return await FindAsync(attempt, stages, ct) is { } meanwhile
+                ? await AnswerExistingAsync(attempt, meanwhile, stages, ct)
+                : Refusal(held, attempt.Placement);
+        }
+
+        var order = Freeze(attempt, held, ttl);
+        if (await TryStoreAsync(order, stages) is { } createdAt)
+        {
+            var view = OrderView.AsPlaced(order, createdAt);
+            return attempt.Placement.Payment is { } payment
+                ? await stages.Pay.RunAsync(view, attempt.UserId, payment, ct)
+                : TypedResults.Created($"/orders/{attempt.Id}", view);
+        }
+
+        var winner = await FindAsync(attempt, stages, CancellationToken.None)
+            ?? throw new InvalidOperationException($"Order {attempt.Id} met a row that is not there.");
+        // Another order won the key, or somebody's tombstone the id: this hold is for nobody.
+        if (winner.Id != attempt.Id || winner.Status == OrderStatus.Abandoned)
+        {
+            await stages.GiveBack.RunAsync(attempt.Id);
+        }
+
+        return await AnswerExistingAsync(attempt, winner, stages, ct);
+    }
+
+    private static Task<Order?> FindAsync(Attempt attempt, Stages stages, CancellationToken ct) =>
+        stages.Find.RunAsync(attempt.Id, attempt.UserId, attempt.Key?.StoredKey, ct);
+
+    /// <summary>What a rerun hears: whatever the first run of this key heard or will hear.</summary>
+    private static async Task<Answer> AnswerExistingAsync(
+        Attempt attempt, Order existing, Stages stages, CancellationToken ct)
+    {
+        if (existing.Id != attempt.Id)
+        {
+            return Problems.Of(
+                422, "idempotency-key-reused", $"This {IdempotencyKey.Header} was sent with another request.");
+        }
+
+        if (existing.Status == OrderStatus.Abandoned)
+        {
+            return Problems.Conflict("attempt-abandoned", "This attempt was given up and nothing was taken.");
+        }
+
+        if (existing is { OneCall: true, AnswerStatus: null })
+        {
+            return await stages.Pay.ResumeAsync(existing, attempt.UserId, attempt.Placement.Payment!, ct);
+        }
+
+        if (attempt.Key is not null) attempt.Http.Response.Headers[IdempotencyKey.ReplayedHeader] = "true";
+        return await stages.Answers.StoredAsync(existing, ct);
+    }
+
+    /// <summary>
+    /// When it was stored; null where a row was there before, this order's own after a lost COMMIT included.
+    /// </summary>
+    private static async Task<DateTimeOffset?> TryStoreAsync(NewOrder order, Stages stages)
     {
         try
         {
-            return await store.RunAsync(order, CancellationToken.None);
+            return await stages.Store.RunAsync(order, CancellationToken.None);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
             // The insert was sent, so it may have been kept: only a tombstone that wins says it was not.
-            if (await giveBack.RunAsync(order.Id)) throw;
+            if (await stages.GiveBack.RunAsync(order.Id)) throw;
             return null;
         }
     }
 
-    private static CatalogClient.Reservation ReservationOf(
-        Guid id, Guid userId, Placement placement, OrderingOptions options) => new(
-        id, userId, [.. placement.Lines.Select(line => new CatalogClient.ReservedLine(line.ProductId, line.Quantity))],
-        placement.Payment is null ? options.TtlSeconds : options.OneCallTtlSeconds);
+    private static CatalogClient.Reservation ReservationOf(Attempt attempt, int ttlSeconds) => new(
+        attempt.Id, attempt.UserId,
+        [.. attempt.Placement.Lines.Select(line => new CatalogClient.ReservedLine(line.ProductId, line.Quantity))],
+        ttlSeconds);
 
-    private static NewOrder Freeze(
-        Guid id, Guid userId, Placement placement, CatalogClient.Held held, IdempotencyKey? key,
-        OrderingOptions options)
+    private static NewOrder Freeze(Attempt attempt, CatalogClient.Held held, int ttlSeconds)
     {
+        var (id, userId, key, placement, _) = attempt;
         var offered = held.Lines!.ToDictionary(line => line.ProductId);
         var lines = placement.Lines.Select((line, i) =>
         {
@@ -134,16 +146,14 @@ internal static class PlaceOrder
                 id, line.ProductId, (short)(i + 1), snapshot.SellerId, snapshot.Category, snapshot.Name,
                 snapshot.UnitPrice, line.Quantity, DiscountMinor: 0, snapshot.UnitPrice * line.Quantity);
         });
-        var paymentId = placement.Payment is null ? (Guid?)null : PayInOneCall.PaymentIdOf(id);
         return new(
-            id, userId, [.. lines], paymentId,
-            placement.Payment is null ? options.TtlSeconds : options.OneCallTtlSeconds,
+            id, userId, [.. lines], placement.Payment is null ? null : PayInOneCall.PaymentIdOf(id), ttlSeconds,
             key?.StoredKey, key?.Fingerprint, placement.ShippingAddress,
-            placement.CouponId is null ? null : "coupon-unknown");
+            placement.CouponId is null ? null : CouponUnknown);
     }
 
     private static ProblemHttpResult UnknownCoupon(Placement placement) => Problems.Of(
-        400, "coupon-unknown", "There is no such coupon.",
+        400, CouponUnknown, "There is no such coupon.",
         new Dictionary<string, object?>
         {
             ["couponId"] = placement.CouponId,
@@ -173,30 +183,13 @@ internal static class PlaceOrder
 
         Dictionary<string, string[]> Field(string message) => new() { [$"lines[{line}].productId"] = [message] };
     }
-}
 
-/// <summary>Gives back what was held for an order that will never be.</summary>
-internal sealed partial class GiveBack(
-    Database<OrderingDb> database, IServiceProvider services, ILogger<GiveBack> log)
-{
-    /// <summary>False where the order is there after all: its hold is its own.</summary>
-    public async Task<bool> RunAsync(Guid orderId)
-    {
-        var abandoned = await database.TransactAsync(tx => OrderRows.AbandonAsync(tx, orderId), CancellationToken.None);
-        if (!abandoned) return false;
-        // Dying here leaves a hold whose verdict is settled: Catalog's sweep asks, hears RELEASE and gives it back.
-        try
-        {
-            await services.GetRequiredService<CatalogClient>().ReleaseAsync(orderId, CancellationToken.None);
-        }
-        catch (ServiceUnavailableException e)
-        {
-            LeftToTheSweep(log, orderId, e.Service);
-        }
+    /// <summary>What an order goes through, each shared by all that are under way.</summary>
+    internal sealed record Stages(
+        FindPlaced Find, ReserveStock Reserve, StoreOrders Store, PayInOneCall Pay, GiveBack GiveBack,
+        OrderAnswers Answers);
 
-        return true;
-    }
-
-    [LoggerMessage(LogLevel.Information, "The hold of abandoned order {OrderId} is left to the sweep of {Service}")]
-    private static partial void LeftToTheSweep(ILogger log, Guid orderId, string service);
+    /// <param name="Id">Derived from the key where there is one.</param>
+    private sealed record Attempt(
+        Guid Id, Guid UserId, IdempotencyKey? Key, Placement Placement, HttpContext Http);
 }

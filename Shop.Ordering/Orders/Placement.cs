@@ -22,10 +22,11 @@ internal sealed partial record Placement(
     internal sealed record CardPayment(string Method, string CardToken);
 
     /// <summary>The placement, or null and what is wrong with which field.</summary>
-    public static Placement? Parse(PlaceOrder.Request request, bool isDevelopment, out Dictionary<string, string[]> errors)
+    public static Placement? Parse(
+        PlaceOrder.Request request, bool isDevelopment, out Dictionary<string, string[]> errors)
     {
         errors = [];
-        var isShort = request.ProductId is not null || request.PaymentMethod is not null || request.Quantity is not null;
+        var isShort = request is { ProductId: not null } or { Quantity: not null } or { PaymentMethod: not null };
         var lines = isShort ? ShortLines(request, errors) : FullLines(request, errors);
         var payment = isShort ? ShortPayment(request, isDevelopment, errors) : FullPayment(request.Payment, errors);
         var couponId = request.CouponId is null ? (Guid?)null : ParseId(request.CouponId, "couponId", errors);

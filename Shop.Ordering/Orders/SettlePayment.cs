@@ -160,7 +160,7 @@ internal static class SettlePayment
     }
 
     private static OrderView ViewOf(
-        Order order, IReadOnlyList<OrderLine> lines, Guid paymentId, IReadOnlyList<OrderView.Shipment> shipments) => new(
+        Order order, IReadOnlyList<OrderLine> lines, Guid paymentId, OrderView.Shipment[] shipments) => new(
         order.Id, OrderStatus.Paid, [.. lines.Select(OrderView.LineOf)], order.SubtotalMinor!.Value,
         order.DiscountMinor!.Value, order.TotalMinor!.Value, order.Currency!, order.CouponNotApplied,
         [new(paymentId, "COMPLETED")], shipments, order.ExpiresAt!.Value, order.CreatedAt);

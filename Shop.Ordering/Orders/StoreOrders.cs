@@ -52,15 +52,22 @@ internal sealed class StoreOrders(Database<OrderingDb> database, OrderingOptions
         select id from stored
         """;
 
-    internal SharedCommit<Item, DateTimeOffset?> Shared { get; } = new((items, ct) => FlushAsync(database, options, items, ct));
+    internal SharedCommit<Item, DateTimeOffset?> Shared { get; } =
+        new((items, ct) => FlushAsync(database, options, items, ct));
 
     /// <summary>When the order was stored; null where a row of its id or its key was there before.</summary>
     public Task<DateTimeOffset?> RunAsync(NewOrder order, CancellationToken ct) =>
         Shared.RunAsync(new(order, order.ContentHash(), Activity.Current), ct);
 
     private static async Task<IReadOnlyList<DateTimeOffset?>> FlushAsync(
-        Database<OrderingDb> database, OrderingOptions options, IReadOnlyList<Item> items, CancellationToken ct) =>
-        await database.TransactAsync(async tx => await InsertAsync(tx, options, items), ct);
+        Database<OrderingDb> database, OrderingOptions options, IReadOnlyList<Item> items, CancellationToken ct)
+    {
+        // The shared commit stands in the trace of its first request.
+        Activity.Current = Live(items[0].Activity);
+        // Dying before the commit leaves holds without orders, which Catalog's sweep gives back; after it each caller
+        // finds its order under its key.
+        return await database.TransactAsync(tx => InsertAsync(tx, options, items), ct);
+    }
 
     private static async Task<IReadOnlyList<DateTimeOffset?>> InsertAsync(
         Transaction<OrderingDb> tx, OrderingOptions options, IReadOnlyList<Item> items)
@@ -68,22 +75,24 @@ internal sealed class StoreOrders(Database<OrderingDb> database, OrderingOptions
         var now = tx.Now;
         // The same request twice in one batch is one row; the later one hears that it was there before.
         var first = items.DistinctBy(item => item.Order.Id).OrderBy(item => item.Order.Id).ToArray();
-        var stored = (await tx.QueryAsync<Guid>(Sql, Columns(first, now, now.AddSeconds(options.RecoveryAgeSeconds)))).ToHashSet();
+        var recoverAt = now.AddSeconds(options.RecoveryAgeSeconds);
+        var stored = (await tx.QueryAsync<Guid>(Sql, Columns(first, now, recoverAt))).ToHashSet();
         var answers = new DateTimeOffset?[items.Count];
         for (var i = 0; i < items.Count; i++)
         {
             var (order, _, activity) = items[i];
             if (!stored.Remove(order.Id)) continue;
             answers[i] = now;
-            // The event belongs to the trace of its own request, not to the flusher's.
-            Activity.Current = activity is { IsStopped: false } ? activity : null;
+            // The event belongs to the trace of its own request.
+            Activity.Current = Live(activity);
             tx.Publish(
                 new OrderCreated(order.Id, order.UserId, order.TotalMinor, Order.DefaultCurrency, now), version: 1);
         }
 
-        Activity.Current = null;
         return answers;
     }
+
+    private static Activity? Live(Activity? activity) => activity is { IsStopped: false } ? activity : null;
 
     private static object Columns(Item[] items, DateTimeOffset now, DateTimeOffset recoverAt)
     {

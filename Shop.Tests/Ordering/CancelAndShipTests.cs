@@ -52,7 +52,8 @@ public sealed class CancelAndShipTests(OrderingApp app) : IClassFixture<Ordering
             OrderRows.DerivedRefundId(paymentId, "cancelled"), paymentId, order.Id, 1_000, Whole: true, Restock: true,
             [], app.Clock.GetUtcNow());
         Assert.Equal(Verdict.Applied, await app.HandleAsync<RefundCompleted>(OnRefundCompleted.Handle, refunded));
-        Assert.Equal(Verdict.AlreadyApplied, await app.HandleAsync<RefundCompleted>(OnRefundCompleted.Handle, refunded));
+        Assert.Equal(
+            Verdict.AlreadyApplied, await app.HandleAsync<RefundCompleted>(OnRefundCompleted.Handle, refunded));
         Assert.Equal("REFUNDED", await app.StatusAsync(order.Id));
     }
 

@@ -40,7 +40,11 @@ public sealed class FakeShop : IAsyncDisposable
     public Func<StartedPayment, Task<IResult>>? OnPayment { get; set; }
 
     /// <summary>What is answered about a payment: a status and a failure.</summary>
-    public Func<Guid, (string Status, string? Failure)> PaymentState { get; set; } = _ => ("FAILED", "attempt-abandoned");
+    public Func<Guid, (string Status, string? Failure)> PaymentState { get; set; } =
+        _ => ("FAILED", "attempt-abandoned");
+
+    /// <summary>The reason that reservations of this order's product are refused for, whatever the stock.</summary>
+    public (Guid ProductId, string Reason)? Refuse { get; set; }
 
     public ConcurrentQueue<Guid> Released { get; } = new();
 
@@ -80,7 +84,12 @@ public sealed class FakeShop : IAsyncDisposable
         {
             foreach (var line in asked.Lines)
             {
-                if (!_products.TryGetValue(line.ProductId, out var product)) return No("product-unknown", line.ProductId, null);
+                if (Refuse is { } refuse && refuse.ProductId == line.ProductId) return No(refuse.Reason, null, null);
+                if (!_products.TryGetValue(line.ProductId, out var product))
+                {
+                    return No("product-unknown", line.ProductId, null);
+                }
+
                 if (product.Units < line.Quantity) return No("out-of-stock", line.ProductId, product.Units);
             }
 
@@ -104,7 +113,7 @@ public sealed class FakeShop : IAsyncDisposable
         });
         return new { orderId = asked.OrderId, success = true, lines = lines.ToArray() };
 
-        object No(string reason, Guid productId, long? remainingStock) =>
+        object No(string reason, Guid? productId, long? remainingStock) =>
             new { orderId = asked.OrderId, success = false, reason, productId, remainingStock };
     }
 

@@ -85,7 +85,10 @@ public sealed class OrderStateTests
             var pairs = new TheoryData<OrderStatus, string, string>();
             foreach (var status in Enum.GetValues<OrderStatus>())
             {
-                foreach (var (command, expected) in Commands.Keys.Zip(Table[status])) pairs.Add(status, command, expected);
+                foreach (var (command, expected) in Commands.Keys.Zip(Table[status]))
+                {
+                    pairs.Add(status, command, expected);
+                }
             }
 
             return pairs;

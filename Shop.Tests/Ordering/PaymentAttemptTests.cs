@@ -23,7 +23,8 @@ public sealed class PaymentAttemptTests(OrderingApp app) : IClassFixture<Orderin
         var text = await first.Content.ReadAsStringAsync();
         Assert.Equal((200, 200), ((int)first.StatusCode, (int)again.StatusCode));
         Assert.Equal(
-            $$"""{"orderId":"{{order.Id}}","userId":"{{order.UserId}}","amount":1000,"currency":"KRW","lines":[{"productId":"{{a.Id}}","sellerId":"{{a.Seller}}","category":"tests","quantity":1,"amount":700},"""
+            $$"""{"orderId":"{{order.Id}}","userId":"{{order.UserId}}","amount":1000,"currency":"KRW","lines":"""
+            + $$"""[{"productId":"{{a.Id}}","sellerId":"{{a.Seller}}","category":"tests","quantity":1,"amount":700},"""
             + $$"""{"productId":"{{b.Id}}","sellerId":"{{b.Seller}}","category":"tests","quantity":1,"amount":300}]}""",
             text);
         Assert.Equal(text, await again.Content.ReadAsStringAsync());
@@ -36,8 +37,9 @@ public sealed class PaymentAttemptTests(OrderingApp app) : IClassFixture<Orderin
     {
         var order = await app.PlaceAsync(app.Shop.Stock(5));
 
-        Assert.Equal(404, (int)(await app.AttemptAsync(order with { UserId = Guid.CreateVersion7() }, _payment)).StatusCode);
-        Assert.Equal(404, (int)(await app.AttemptAsync(order with { Id = Guid.CreateVersion7() }, _payment)).StatusCode);
+        var (strangers, unknown) = (order with { UserId = Guid.CreateVersion7() }, order with { Id = _payment });
+        Assert.Equal(404, (int)(await app.AttemptAsync(strangers, _payment)).StatusCode);
+        Assert.Equal(404, (int)(await app.AttemptAsync(unknown, _payment)).StatusCode);
         var answers = await Task.WhenAll(
             Enumerable.Range(0, 8).Select(_ => app.AttemptAsync(order, Guid.CreateVersion7())));
 
@@ -46,8 +48,9 @@ public sealed class PaymentAttemptTests(OrderingApp app) : IClassFixture<Orderin
         Assert.Equal(7, refused.Length);
         Assert.Equal("urn:shop:payment-in-flight", await SlugAsync(refused[0]));
         using var buyer = app.Buyer(order.UserId);
-        Assert.Equal(403, (int)(await buyer.PostAsJsonAsync(
-            $"/internal/orders/{order.Id}/payment-attempts", new { paymentId = _payment, userId = order.UserId })).StatusCode);
+        var outside = await buyer.PostAsJsonAsync(
+            $"/internal/orders/{order.Id}/payment-attempts", new { paymentId = _payment, userId = order.UserId });
+        Assert.Equal(403, (int)outside.StatusCode);
     }
 
     [Fact]

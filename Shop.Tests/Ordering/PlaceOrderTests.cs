@@ -29,8 +29,10 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
         Assert.Equal($"/orders/{id}", answer.Headers.Location!.ToString());
         Assert.Equal("CREATED", order.GetProperty("status").GetString());
         Assert.Equal(
-            $$"""[{"productId":"{{book.Id}}","sellerId":"{{book.Seller}}","category":"tests","name":"Book \u0022one\u0022","unitPrice":12000,"quantity":2,"discount":0,"amount":24000},"""
-            + $$"""{"productId":"{{pen.Id}}","sellerId":"{{pen.Seller}}","category":"tests","name":"\uD39C","unitPrice":700,"quantity":3,"discount":0,"amount":2100}]""",
+            $$"""[{"productId":"{{book.Id}}","sellerId":"{{book.Seller}}","category":"tests","""
+            + """"name":"Book \u0022one\u0022","unitPrice":12000,"quantity":2,"discount":0,"amount":24000},"""
+            + $$"""{"productId":"{{pen.Id}}","sellerId":"{{pen.Seller}}","category":"tests","""
+            + """"name":"\uD39C","unitPrice":700,"quantity":3,"discount":0,"amount":2100}]""",
             JsonSerializer.Serialize(order.GetProperty("lines")));
         Assert.Equal((26_100, 0, 26_100), (Number("subtotal"), Number("discount"), Number("total")));
         Assert.Equal("KRW", order.GetProperty("currency").GetString());
@@ -65,7 +67,7 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
         Assert.Single(bodies.Distinct());
         Assert.Equal("true", Assert.Single(late.Headers.GetValues(IdempotencyKey.ReplayedHeader)));
         Assert.Equal(9, app.Shop.Left(product));
-        Assert.Equal(1, await app.ScalarAsync<long>("select count(*) from orders where user_id = @_user", new { _user }));
+        Assert.Equal(1, await OrdersOfMineAsync());
     }
 
     [Fact]
@@ -109,7 +111,8 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
         using var inside = app.Inside();
         var verdicts = await inside.PostAsJsonAsync("/internal/orders/hold-verdicts", new { orderIds = new[] { id } });
         Assert.Equal(
-            $$"""{"verdicts":[{"orderId":"{{id}}","verdict":"RELEASE"}]}""", await verdicts.Content.ReadAsStringAsync());
+            $$"""{"verdicts":[{"orderId":"{{id}}","verdict":"RELEASE"}]}""",
+            await verdicts.Content.ReadAsStringAsync());
         using var client = app.Buyer(_user);
 
         var answer = await client.SendAsync(Post("/orders", Lines(product), "k-4"));
@@ -135,7 +138,7 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
         Assert.Equal("urn:shop:out-of-stock", problem.GetProperty("type").GetString());
         Assert.Equal(product.Id, problem.GetProperty("productId").GetGuid());
         Assert.Equal(0, problem.GetProperty("remainingStock").GetInt64());
-        Assert.Equal(0, await app.ScalarAsync<long>("select count(*) from orders where user_id = @_user", new { _user }));
+        Assert.Equal(0, await OrdersOfMineAsync());
     }
 
     [Fact]
@@ -173,7 +176,7 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
         Assert.Equal(500, (int)answers[25].StatusCode);
         Assert.All(answers.Where((_, i) => i != 25), answer => Assert.Equal(201, (int)answer.StatusCode));
         Assert.Equal((51, 10), (app.Shop.Left(good), app.Shop.Left(bad)));
-        Assert.Equal(49, await app.ScalarAsync<long>("select count(*) from orders where user_id = @_user", new { _user }));
+        Assert.Equal(49, await OrdersOfMineAsync());
     }
 
     [Fact]
@@ -188,7 +191,8 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
 
         Assert.Single(answers, answer => answer is not null);
         Assert.Equal(["OrderCreated.v1"], await app.EventsAsync(id));
-        Assert.Equal(1, await app.ScalarAsync<long>("select count(*) from order_lines where order_id = @id", new { id }));
+        Assert.Equal(
+            1, await app.ScalarAsync<long>("select count(*) from order_lines where order_id = @id", new { id }));
     }
 
     public static TheoryData<string, string> BadBodies => new()
@@ -205,7 +209,10 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
         { """{"lines":[{"productId":"@","quantity":1}],"couponId":"@"}""", "couponId" },
         { """{"lines":[{"productId":"@","quantity":1}],"payment":{"method":"POINTS"}}""", "payment.method" },
         { """{"lines":[{"productId":"@","quantity":1}],"payment":{"method":"CARD"}}""", "payment.cardToken" },
-        { """{"lines":[{"productId":"@","quantity":1}],"payment":{"method":"CARD","cardToken":"4111111111111111"}}""", "payment.cardToken" },
+        {
+            """{"lines":[{"productId":"@","quantity":1}],"payment":{"method":"CARD","cardToken":"4111111111111111"}}""",
+            "payment.cardToken"
+        },
         { """{"lines":[{"productId":"@","quantity":1}],"shippingAddress":7}""", "shippingAddress" },
         { """{"productId":"@","quantity":1,"paymentMethod":"CASH"}""", "paymentMethod" },
         { """{"productId":"@","paymentMethod":"CARD"}""", "quantity" },
@@ -286,4 +293,45 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
         static IEnumerable<Guid> Ids(JsonElement page) =>
             page.GetProperty("items").EnumerateArray().Select(order => order.GetProperty("id").GetGuid());
     }
+
+    [Fact]
+    public async Task An_optional_coupon_that_is_not_there_is_left_out_and_said_so()
+    {
+        var product = app.Shop.Stock(10);
+        using var client = app.Buyer(_user);
+
+        var answer = await client.PostAsJsonAsync("/orders", new
+        {
+            lines = new[] { new { productId = product.Id, quantity = 1 } }, couponId = Guid.CreateVersion7(),
+            couponRequired = false,
+        });
+
+        Assert.Equal(201, (int)answer.StatusCode);
+        var order = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("coupon-unknown", order.GetProperty("couponNotApplied").GetString());
+    }
+
+    // Catalog answers a batch although one reservation of it could not be committed: only that one may be tried again.
+    [Theory]
+    [InlineData("unavailable", 503, "urn:shop:service-unavailable")]
+    [InlineData("hold-ended", 409, "urn:shop:attempt-abandoned")]
+    public async Task A_reservation_that_Catalog_could_not_take_is_its_callers_alone(
+        string reason, int status, string type)
+    {
+        var (refused, fine) = (app.Shop.Stock(10), app.Shop.Stock(10));
+        using var client = app.Buyer(_user);
+        app.Shop.Refuse = (refused.Id, reason);
+
+        var answers = await Task.WhenAll(
+            client.SendAsync(Post("/orders", Lines(refused))), client.SendAsync(Post("/orders", Lines(fine))));
+
+        app.Shop.Refuse = null;
+        Assert.Equal((status, 201), ((int)answers[0].StatusCode, (int)answers[1].StatusCode));
+        var problem = await answers[0].Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal(type, problem.GetProperty("type").GetString());
+        Assert.Equal(1, await OrdersOfMineAsync());
+    }
+
+    private Task<long> OrdersOfMineAsync() =>
+        app.ScalarAsync<long>("select count(*) from orders where user_id = @_user", new { _user });
 }

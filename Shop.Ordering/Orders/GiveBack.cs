@@ -1,0 +1,30 @@
+using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Http;
+
+namespace Shop.Ordering.Orders;
+
+/// <summary>Gives back what was held for an order that will never be.</summary>
+internal sealed partial class GiveBack(
+    Database<OrderingDb> database, IServiceProvider services, ILogger<GiveBack> log)
+{
+    /// <summary>False where the order is there after all: its hold is its own.</summary>
+    public async Task<bool> RunAsync(Guid orderId)
+    {
+        var abandoned = await database.TransactAsync(tx => OrderRows.AbandonAsync(tx, orderId), CancellationToken.None);
+        if (!abandoned) return false;
+        // Dying here leaves a hold whose verdict is settled: Catalog's sweep asks, hears RELEASE and gives it back.
+        try
+        {
+            await services.GetRequiredService<CatalogClient>().ReleaseAsync(orderId, CancellationToken.None);
+        }
+        catch (ServiceUnavailableException e)
+        {
+            LeftToTheSweep(log, orderId, e.Service);
+        }
+
+        return true;
+    }
+
+    [LoggerMessage(LogLevel.Information, "The hold of abandoned order {OrderId} is left to the sweep of {Service}")]
+    private static partial void LeftToTheSweep(ILogger log, Guid orderId, string service);
+}
