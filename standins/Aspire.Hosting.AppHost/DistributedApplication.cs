@@ -16,7 +16,7 @@ public class DistributedApplication : IHost, IAsyncDisposable
     }
 
     /// <param name="host">What runs the resources.</param>
-    /// <param name="startedByTest">Under the testing builder: the AppHost's own Run waits for this and starts nothing.</param>
+    /// <param name="startedByTest">Under the testing builder: the AppHost's own Run only waits for this.</param>
     internal DistributedApplication(IHost host, Task? startedByTest)
     {
         _host = host;
@@ -36,7 +36,8 @@ public class DistributedApplication : IHost, IAsyncDisposable
     public static IDistributedApplicationBuilder CreateBuilder(DistributedApplicationOptions options) =>
         new DistributedApplicationBuilder(options);
 
-    public virtual Task StartAsync(CancellationToken cancellationToken = default) => _host.StartAsync(cancellationToken);
+    public virtual Task StartAsync(CancellationToken cancellationToken = default) =>
+        _host.StartAsync(cancellationToken);
 
     public virtual Task StopAsync(CancellationToken cancellationToken = default) => _host.StopAsync(cancellationToken);
 

@@ -113,10 +113,9 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
     // The keys under which the original keeps them; the dashboard and the services' exporters get the same values.
     private void AddKeys()
     {
-        foreach (var key in (string[])["AppHost:OtlpApiKey", "AppHost:BrowserToken", "AppHost:ResourceService:ApiKey"])
-        {
-            if (Configuration[key] is null) Configuration[key] = RandomNumberGenerator.GetHexString(32, lowercase: true);
-        }
+        string[] keys = ["AppHost:OtlpApiKey", "AppHost:BrowserToken", "AppHost:ResourceService:ApiKey"];
+        Configuration.AddInMemoryCollection(keys.Where(k => Configuration[k] is null).Select(
+            k => KeyValuePair.Create(k, (string?)RandomNumberGenerator.GetHexString(32, lowercase: true))).ToArray());
     }
 
     private void AddServices(DistributedApplicationOptions options)

@@ -16,7 +16,7 @@ internal sealed class UserSecrets
     private readonly Lock _gate = new();
     private readonly string _path;
 
-    private UserSecrets(string path) => _path = path;
+    internal UserSecrets(string path) => _path = path;
 
     /// <summary>
     /// Null where nothing is to be kept: the AppHost has no UserSecretsId, or it runs under a test, which must not see

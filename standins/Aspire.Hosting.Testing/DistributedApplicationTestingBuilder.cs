@@ -7,7 +7,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace Aspire.Hosting.Testing;
 
-/// <summary>A builder that a test holds: the AppHost's code has filled it and stands still until the test builds.</summary>
+/// <summary>A builder that a test holds: the AppHost's code has filled it and waits until the test builds.</summary>
 public interface IDistributedApplicationTestingBuilder : IDistributedApplicationBuilder, IAsyncDisposable, IDisposable
 {
     Task<DistributedApplication> BuildAsync(CancellationToken cancellationToken = default);

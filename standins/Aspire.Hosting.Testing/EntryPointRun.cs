@@ -1,4 +1,5 @@
 using System.Reflection;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -13,7 +14,9 @@ internal sealed class EntryPointRun(
     string[] args,
     Action<DistributedApplicationOptions, HostApplicationBuilderSettings> configureBuilder) : BuilderInterception
 {
-    private readonly TaskCompletionSource<IDistributedApplicationBuilder> _filled = NewSource<IDistributedApplicationBuilder>();
+    private readonly TaskCompletionSource<IDistributedApplicationBuilder> _filled =
+        NewSource<IDistributedApplicationBuilder>();
+
     private readonly TaskCompletionSource<bool> _goOn = NewSource<bool>();
     private readonly TaskCompletionSource<DistributedApplication> _built = NewSource<DistributedApplication>();
     private readonly TaskCompletionSource<bool> _ended = NewSource<bool>();
@@ -26,7 +29,7 @@ internal sealed class EntryPointRun(
     {
         options.DisableDashboard = true;
         settings.EnvironmentName = Environments.Development;
-        settings.Configuration!["DcpPublisher:RandomizePorts"] = "true";
+        settings.Configuration!.AddInMemoryCollection([new("DcpPublisher:RandomizePorts", "true")]);
         configureBuilder(options, settings);
     }
 
@@ -35,8 +38,7 @@ internal sealed class EntryPointRun(
     {
         var entryPoint = appHost!.EntryPoint ?? throw new InvalidOperationException(
             $"{appHost.GetName().Name} has no entry point.");
-        var thread = new Thread(() => Run(entryPoint)) { IsBackground = true, Name = $"AppHost {appHost.GetName().Name}" };
-        thread.Start();
+        new Thread(() => Run(entryPoint)) { IsBackground = true }.Start();
         return _filled.Task.WaitAsync(cancellationToken);
     }
 

@@ -4,8 +4,8 @@ using Microsoft.Extensions.Configuration;
 namespace Aspire.Hosting;
 
 /// <summary>
-/// Parameters read Parameters:{name}, connection strings ConnectionStrings:{name}. What is generated is kept in the user
-/// secrets, so that a data folder still accepts its password at the next start.
+/// Parameters read Parameters:{name}, connection strings ConnectionStrings:{name}. What is generated is kept in the
+/// user secrets, so that a data folder still accepts its password at the next start.
 /// </summary>
 public static class ParameterResourceBuilderExtensions
 {
@@ -48,7 +48,8 @@ public static class ParameterResourceBuilderExtensions
         var parameter = new ParameterResource(
             name,
             _ => builder.Configuration.GetConnectionString(name) ?? throw new MissingParameterValueException(
-                $"Connection string parameter resource could not be used because connection string '{name}' is missing."),
+                "Connection string parameter resource could not be used because connection string "
+                + $"'{name}' is missing."),
             secret: true)
         {
             IsConnectionString = true,

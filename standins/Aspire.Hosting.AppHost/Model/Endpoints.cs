@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace Aspire.Hosting.ApplicationModel;
 
 /// <summary>
-/// How a resource can be reached. Proxied (the default): the host listens on <see cref="Port"/> and passes connections on
-/// to the ports of the instances. Otherwise the resource listens on that port itself.
+/// How a resource can be reached. Proxied (the default): the host listens on <see cref="Port"/> and passes connections
+/// on to the ports of the instances. Otherwise the resource listens on that port itself.
 /// </summary>
 public sealed class EndpointAnnotation : IResourceAnnotation
 {
@@ -62,7 +62,7 @@ public sealed class EndpointAnnotation : IResourceAnnotation
         set => _transport = value;
     }
 
-    /// <summary>Where clients connect; null until the host, or whoever drives the resource, has given it an address.</summary>
+    /// <summary>Where clients connect; null until the host, or who drives the resource, has given an address.</summary>
     public AllocatedEndpoint? AllocatedEndpoint
     {
         get => _allocatedEndpoint;

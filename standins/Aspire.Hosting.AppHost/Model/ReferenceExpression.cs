@@ -14,7 +14,7 @@ public interface IManifestExpressionProvider
     string ValueExpression { get; }
 }
 
-/// <summary>A string with holes that other resources fill: ports, passwords, addresses known only once they are up.</summary>
+/// <summary>A string with holes that other resources fill: ports, passwords, what is known once they are up.</summary>
 public class ReferenceExpression : IManifestExpressionProvider, IValueProvider
 {
     public static readonly ReferenceExpression Empty = new("", [], []);
@@ -60,7 +60,8 @@ public class ReferenceExpression : IManifestExpressionProvider, IValueProvider
         private readonly List<bool> _isUri = new(formattedCount);
 
         public void AppendLiteral(string value) =>
-            _format.Append(value.Replace("{", "{{", StringComparison.Ordinal).Replace("}", "}}", StringComparison.Ordinal));
+            _format.Append(
+                value.Replace("{", "{{", StringComparison.Ordinal).Replace("}", "}}", StringComparison.Ordinal));
 
         public void AppendFormatted(string? value) => AppendFormatted(value, format: null);
 

@@ -117,7 +117,7 @@ public static class ResourceExtensions
     public static IEnumerable<EndpointReference> GetEndpoints(this IResourceWithEndpoints resource) =>
         resource.Annotations.OfType<EndpointAnnotation>().Select(e => new EndpointReference(resource, e));
 
-    /// <summary>The ids of the running instances: name plus suffix, one for each replica; else the name alone.</summary>
+    /// <summary>The ids of its instances: name plus suffix, one for each replica; else the name alone.</summary>
     internal static IReadOnlyList<string> InstanceIds(this IResource resource) =>
         resource.TryGetLastAnnotation<InstancesAnnotation>(out var instances) ? instances.Ids : [resource.Name];
 

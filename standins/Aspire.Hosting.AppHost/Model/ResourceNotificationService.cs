@@ -132,7 +132,8 @@ public class ResourceNotificationService : IDisposable
         var name = wait.Resource.Name;
         foreach (var id in wait.Resource.InstanceIds())
         {
-            var reached = await WaitForResourceAsync(name, e => e.ResourceId == id && Reached(wait, e), cancellationToken);
+            var reached = await WaitForResourceAsync(
+                name, e => e.ResourceId == id && Reached(wait, e), cancellationToken);
             if (reached.Snapshot.ReadyHandlers is { } handlers) await handlers.WaitAsync(cancellationToken);
 
             var state = reached.Snapshot.State!.Text;

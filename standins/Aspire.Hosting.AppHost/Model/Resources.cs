@@ -84,7 +84,7 @@ public class ParameterResource(string name, Func<ParameterDefault?, string> call
     }
 }
 
-/// <summary>A connection string that configuration gives; WithReference treats it like a resource of the host.</summary>
+/// <summary>A connection string that configuration gives; WithReference treats it like any resource.</summary>
 internal sealed class ConnectionStringParameterResource(ParameterResource parameter, string? environmentVariable)
     : IResourceWithConnectionString
 {

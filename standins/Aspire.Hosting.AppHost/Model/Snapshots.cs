@@ -42,7 +42,7 @@ public sealed record CustomResourceSnapshot
         }
     }
 
-    /// <summary>Set once the handlers of <see cref="ResourceReadyEvent"/> were called for this run of the resource.</summary>
+    /// <summary>Set once the handlers of <see cref="ResourceReadyEvent"/> were called for this run.</summary>
     internal Task? ReadyHandlers { get; init; }
 
     // No report yet counts as unhealthy; a resource without checks is healthy as soon as it runs.

@@ -7,8 +7,8 @@ using Microsoft.Extensions.Logging;
 namespace Aspire.Hosting.Orchestration;
 
 /// <summary>
-/// Brings the model to life in the order of the original: endpoints get addresses, every resource is announced, each starts
-/// as soon as what it waits for is ready. Takes it down the other way round.
+/// Brings the model to life in the order of the original: endpoints get addresses, every resource is announced, each
+/// starts as soon as what it waits for is ready. Takes it down the other way round.
 /// </summary>
 internal sealed class ApplicationOrchestrator(
     DistributedApplicationModel model,
@@ -18,6 +18,7 @@ internal sealed class ApplicationOrchestrator(
     ILogger<ApplicationOrchestrator> logger) : IHostedService, IAsyncDisposable
 {
     private const int SuffixLength = 8;
+    private const string SuffixLetters = "abcdefghjkmnpqrstuvwxyz";
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly Dictionary<EndpointAnnotation, ConnectionBalancer> _balancers = [];
@@ -70,10 +71,13 @@ internal sealed class ApplicationOrchestrator(
         foreach (var wave in waves) await Task.WhenAll(wave.Select(i => i.StopAsync()));
     }
 
+    // Registered as itself and as a hosted service, so the container disposes it twice.
     public async ValueTask DisposeAsync()
     {
         foreach (var balancer in _balancers.Values) await balancer.DisposeAsync();
         foreach (var instance in _instances) instance.Dispose();
+        _balancers.Clear();
+        _instances.Clear();
         _stopping.Dispose();
     }
 
@@ -193,10 +197,10 @@ internal sealed class ApplicationOrchestrator(
         resource.Annotations.Add(new InstancesAnnotation(
         [
             .. Enumerable.Range(0, resource.GetReplicaCount())
-                .Select(_ => $"{resource.Name}-{RandomNumberGenerator.GetString("abcdefghjkmnpqrstuvwxyz", SuffixLength)}"),
+                .Select(_ => $"{resource.Name}-{RandomNumberGenerator.GetString(SuffixLetters, SuffixLength)}"),
         ]));
 
-    /// <summary>Gives the resource its addresses; false where it has none, or where they are not ours to give.</summary>
+    /// <summary>Gives the resource its addresses; false where it has none, or they are not ours to give.</summary>
     private bool Allocate(IResource resource)
     {
         var endpoints = resource.Annotations.OfType<EndpointAnnotation>().ToArray();

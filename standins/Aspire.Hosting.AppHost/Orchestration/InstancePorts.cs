@@ -3,8 +3,8 @@ using Aspire.Hosting.ApplicationModel;
 namespace Aspire.Hosting.Orchestration;
 
 /// <summary>
-/// The ports of the instance whose environment and arguments are being worked out right now: an expression that asks for
-/// a target port must give each replica its own.
+/// The ports of the instance whose environment and arguments are being worked out right now: an expression that asks
+/// for a target port must give each replica its own.
 /// </summary>
 internal static class InstancePorts
 {

@@ -27,7 +27,8 @@ internal sealed class PortReservations : IDisposable
             {
                 // FileShare.None is a lock that the system takes back when this process ends.
                 var file = new FileStream(
-                    Path.Combine(folder.FullName, $"{port}"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                    Path.Combine(folder.FullName, $"{port}"),
+                    FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
                 if (IsFree(port))
                 {
                     _held.Add(file);

@@ -3,23 +3,26 @@ using System.Diagnostics;
 namespace Aspire.Hosting.Orchestration;
 
 /// <summary>
-/// Outlives the host by a moment. It is a small shell that reads from a pipe which only the host writes to: when the host
-/// is gone, however it went, the pipe ends and the shell ends every process whose file is still in the folder.
+/// Outlives the host by a moment. It is a small shell that reads from a pipe which only the host writes to: when the
+/// host is gone, however it went, the pipe ends and the shell ends every process whose file is still in the folder.
 /// A process writes its own file before it becomes what it is to run, and goes no further if the host has died by then;
 /// so there is no moment at which a process runs and the guardian does not know of it.
 /// </summary>
 internal sealed class ProcessGuardian : IDisposable
 {
-    /// <summary>$1 folder with one file per process: the name is its id, the content the signal that ends it politely.</summary>
+    /// <summary>
+    /// $1 the host's scratch folder, which goes last. In its "processes" one file per process: the name is its id, the
+    /// content the signal that ends it politely.
+    /// </summary>
     private const string WatchScript = """
         exec >/dev/null 2>&1
         trap '' INT TERM HUP
         while read -r _; do :; done
-        [ -d "$1" ] || exit 0
+        [ -d "$1/processes" ] || exit 0
         round=0; told=' '
         while [ $round -lt 50 ]; do
           left=
-          for file in "$1"/*; do
+          for file in "$1"/processes/*; do
             [ -e "$file" ] || continue
             pid=${file##*/}; signal=0
             case "$told" in *" $pid "*) ;; *) read -r signal <"$file"; told="$told$pid " ;; esac
@@ -29,7 +32,7 @@ internal sealed class ProcessGuardian : IDisposable
           [ "$left" ] || [ $round -lt 5 ] || break
           round=$((round + 1)); sleep 0.1
         done
-        for file in "$1"/*; do
+        for file in "$1"/processes/*; do
           [ -e "$file" ] && { kill -s KILL -- "-${file##*/}" || kill -s KILL "${file##*/}"; }
         done
         rm -rf "$1"
@@ -46,13 +49,15 @@ internal sealed class ProcessGuardian : IDisposable
     {
         _folder = Directory.CreateDirectory(Path.Combine(settings.Scratch, "processes")).FullName;
         var start = new ProcessStartInfo { RedirectStandardInput = true, WorkingDirectory = "/" };
-        Fill(start, [.. OwnSession(), "sh", "-c", WatchScript, "guardian", _folder]);
+        Fill(start, [.. OwnSession(), "sh", "-c", WatchScript, "guardian", settings.Scratch]);
         _watcher = Process.Start(start)!;
     }
 
     /// <summary>Makes the start of a command one that the guardian knows of, in a process group of its own.</summary>
     public void Guard(ProcessStartInfo start, string stopSignal, IEnumerable<string> command) =>
-        Fill(start, [.. OwnSession(), "sh", "-c", LaunchScript, _folder, stopSignal, $"{Environment.ProcessId}", .. command]);
+        Fill(
+            start,
+            [.. OwnSession(), "sh", "-c", LaunchScript, _folder, stopSignal, $"{Environment.ProcessId}", .. command]);
 
     /// <summary>The process is gone; its id may soon belong to another.</summary>
     public void Forget(int processId) => File.Delete(Path.Combine(_folder, $"{processId}"));

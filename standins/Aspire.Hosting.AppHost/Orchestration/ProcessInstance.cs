@@ -15,7 +15,7 @@ internal sealed record ProcessServices(
     IServiceProvider Services,
     TimeProvider Clock);
 
-/// <summary>One replica of a project or one executable: it is started, stopped and watched here, and nowhere else.</summary>
+/// <summary>One replica of a project, or one executable: started, stopped and watched here and nowhere else.</summary>
 internal sealed class ProcessInstance(
     IResource resource,
     string id,
@@ -45,7 +45,8 @@ internal sealed class ProcessInstance(
         catch (Exception failure) when (failure is not OperationCanceledException)
         {
             host.Loggers.GetLogger(id).LogError(failure, "{Resource} could not be started", resource.Name);
-            await PublishAsync(s => s with { State = new(KnownResourceStates.FailedToStart, KnownResourceStateStyles.Error) });
+            await PublishAsync(
+                s => s with { State = new(KnownResourceStates.FailedToStart, KnownResourceStateStyles.Error) });
             throw;
         }
         finally
@@ -136,7 +137,8 @@ internal sealed class ProcessInstance(
             Urls = [],
         });
         if (!host.Notifications.TryGetCurrentState(id, out var ended)) return;
-        await host.Eventing.PublishAsync(new ResourceStoppedEvent(resource, host.Services, ended), CancellationToken.None);
+        await host.Eventing.PublishAsync(
+            new ResourceStoppedEvent(resource, host.Services, ended), CancellationToken.None);
     }
 
     private Task PublishAsync(Func<CustomResourceSnapshot, CustomResourceSnapshot> change) =>
@@ -176,7 +178,8 @@ internal sealed class ProcessInstance(
         var dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? Find("dotnet", directory);
         if (project.GetType().GetProperty("TargetPath")?.GetValue(project) is not string target)
         {
-            return ([dotnet, "run", "--no-build", "--no-launch-profile", "--project", project.ProjectPath, "--"], directory);
+            string[] run = [dotnet, "run", "--no-build", "--no-launch-profile", "--project", project.ProjectPath, "--"];
+            return (run, directory);
         }
 
         return File.Exists(target)

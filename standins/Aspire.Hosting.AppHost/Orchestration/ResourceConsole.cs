@@ -71,7 +71,8 @@ internal sealed class ResourceConsole(
         var resource = model.Resources.FirstOrDefault(r => r.InstanceIds().Contains(resourceId));
         var label = resource is null ? resourceId : HostSettings.Label(resource, resourceId);
         var stream = new FileStream(
-            Path.Combine(settings.LogsDirectory, $"{label}.log"), FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
+            Path.Combine(settings.LogsDirectory, $"{label}.log"),
+            FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
         return new(label, new StreamWriter(stream) { AutoFlush = true });
     }
 

@@ -28,7 +28,10 @@ internal sealed class ResourceHealthMonitor(
     {
         try
         {
-            await foreach (var change in notifications.WatchAsync(stoppingToken)) await FollowAsync(change, stoppingToken);
+            await foreach (var change in notifications.WatchAsync(stoppingToken))
+            {
+                await FollowAsync(change, stoppingToken);
+            }
         }
         catch (OperationCanceledException)
         {
@@ -121,8 +124,10 @@ internal sealed class ResourceHealthMonitor(
 
     private async Task MarkReadyAsync(IResource resource, Task handlers)
     {
-        foreach (var instance in Instances(resource).Where(e => e.Snapshot.ReadyHandlers is null && IsRunning(e.Snapshot)))
+        foreach (var instance in Instances(resource))
         {
+            if (instance.Snapshot.ReadyHandlers is not null || !IsRunning(instance.Snapshot)) continue;
+
             await notifications.PublishUpdateAsync(
                 resource, instance.ResourceId, s => IsRunning(s) ? s with { ReadyHandlers = handlers } : s);
         }

@@ -1,6 +1,6 @@
 using System.Collections;
+using System.Diagnostics;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
 
 namespace SampleHost;
 
@@ -14,13 +14,7 @@ internal static class EchoService
         app.MapGet("/pid", () => Environment.ProcessId);
         app.MapGet("/environment", () => Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
             .ToDictionary(e => (string)e.Key, e => (string?)e.Value));
-        app.MapPost("/read", async (HttpRequest request) =>
-        {
-            using var body = new MemoryStream();
-            await request.Body.CopyToAsync(body);
-            return Results.Bytes(body.ToArray());
-        });
-        app.MapPost("/exit/{code:int}", (int code) => Environment.Exit(code));
+        app.MapPost("/crash", () => Process.GetCurrentProcess().Kill());
         await app.RunAsync();
         return 0;
     }

@@ -17,6 +17,8 @@ internal static class SampleAppHost
     public static async Task<int> RunAsync(string[] args)
     {
         var builder = DistributedApplication.CreateBuilder(args);
+        if (builder.Configuration["Sample:Fail"] is { } reason) throw new InvalidOperationException(reason);
+
         var server = builder.AddExecutable("server", "sleep", ".", "1000");
         builder.AddProject<Echo>("echo")
             .WithArgs("serve")

@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using System.Globalization;
+using SampleHost;
+
+namespace Shop.Tests.StandIns.Hosting;
+
+/// <summary>A host in a process of its own, which ends in every way a host can end.</summary>
+public sealed class GuardianTests : IDisposable
+{
+    private const int ProcessesOfTheSample = 3; // Two replicas and the server below them.
+
+    private readonly DirectoryInfo _temp = Directory.CreateTempSubdirectory("guardian-");
+
+    [Theory]
+    [InlineData("KILL")]
+    [InlineData("TERM")]
+    [InlineData("INT")]
+    [InlineData("HUP")]
+    public async Task However_the_host_ends_nothing_it_started_stays(string signal)
+    {
+        using var host = StartHost();
+        var processes = Array.Empty<int>();
+        await AppUnderTest.EventuallyAsync(
+            () =>
+            {
+                processes = Processes();
+                return Task.FromResult(processes.Length == ProcessesOfTheSample);
+            },
+            "all processes of the sample run");
+
+        using (var kill = Process.Start("kill", ["-s", signal, $"{host.Id}"])) await kill.WaitForExitAsync();
+        await host.WaitForExitAsync(AppUnderTest.Deadline);
+
+        foreach (var process in processes)
+        {
+            await AppUnderTest.EventuallyAsync(
+                async () => !await AppUnderTest.IsAliveAsync(process), $"process {process} has ended");
+        }
+
+        await AppUnderTest.EventuallyAsync(
+            () => Task.FromResult(_temp.GetDirectories("shop-host-*").Length == 0), "the scratch folder has gone");
+    }
+
+    public void Dispose() => _temp.Delete(recursive: true);
+
+    private Process StartHost()
+    {
+        var start = new ProcessStartInfo("dotnet", [typeof(Echo).Assembly.Location])
+        {
+            WorkingDirectory = _temp.FullName,
+            Environment = { ["TMPDIR"] = _temp.FullName },
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        var host = Process.Start(start)!;
+        host.OutputDataReceived += (_, _) => { }; // Read, so that a full pipe never stops it.
+        host.BeginOutputReadLine();
+        host.BeginErrorReadLine();
+        return host;
+    }
+
+    private int[] Processes() =>
+    [
+        .. _temp.GetDirectories("shop-host-*")
+            .Select(d => new DirectoryInfo(Path.Combine(d.FullName, "processes")))
+            .Where(d => d.Exists)
+            .SelectMany(d => d.GetFiles())
+            .Select(f => int.Parse(f.Name, CultureInfo.InvariantCulture)),
+    ];
+}

@@ -1,0 +1,192 @@
+using System.Net.Http.Json;
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Testing;
+
+namespace Shop.Tests.StandIns.Hosting;
+
+public sealed class LifecycleTests
+{
+    private const int KilledExitCode = 128 + 9;
+
+    [Fact]
+    public async Task A_resource_starts_only_when_what_it_waits_for_has_completed()
+    {
+        var order = new List<string>();
+        await using var app = await AppUnderTest.StartAsync(builder =>
+        {
+            var first = builder.AddShell("first", "sleep 0.3").OnBeforeResourceStarted((r, _, _) => Note(r));
+            builder.AddShell("second", "true").OnBeforeResourceStarted((r, _, _) => Note(r)).WaitForCompletion(first);
+            first.OnResourceStopped((_, e, _) =>
+            {
+                lock (order) order.Add($"first ended with {e.ResourceEvent.Snapshot.ExitCode}");
+                return Task.CompletedTask;
+            });
+
+            Task Note(ExecutableResource resource)
+            {
+                lock (order) order.Add(resource.Name);
+                return Task.CompletedTask;
+            }
+        });
+
+        await app.UntilAsync("second", KnownResourceStates.Finished);
+
+        lock (order) Assert.Equal(["first", "first ended with 0", "second"], order);
+    }
+
+    [Fact]
+    public async Task What_waits_for_a_failed_completion_does_not_start()
+    {
+        await using var app = await AppUnderTest.StartAsync(builder =>
+        {
+            var failing = builder.AddShell("failing", "exit 3");
+            builder.AddShell("after", "true").WaitForCompletion(failing);
+        });
+
+        var after = await app.UntilAsync("after", KnownResourceStates.FailedToStart);
+
+        Assert.Contains(
+            await app.LinesAsync(after.Resource), l => l.Contains("exit code 3", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_resource_waits_until_the_checks_of_another_pass()
+    {
+        await using var app = await AppUnderTest.StartAsync(builder =>
+        {
+            var echo = builder.AddEcho("echo");
+            builder.AddShell("after", "true").WaitFor(echo);
+        });
+
+        await app.UntilAsync("after", KnownResourceStates.Waiting);
+        await app.UntilAsync("after", KnownResourceStates.Finished);
+
+        using var http = app.CreateHttpClient("echo");
+        Assert.Equal("ok", await http.GetStringAsync("/health"));
+    }
+
+    [Fact]
+    public async Task Replicas_share_one_address_and_each_has_a_port_of_its_own()
+    {
+        await using var app = await AppUnderTest.StartAsync(builder => builder.AddEcho("echo").WithReplicas(3));
+        await app.ResourceNotifications.WaitForResourceHealthyAsync("echo", AppUnderTest.Deadline);
+
+        var processes = new HashSet<int>();
+        await AppUnderTest.EventuallyAsync(
+            async () =>
+            {
+                using var http = app.CreateHttpClient("echo"); // A connection of its own.
+                processes.Add(await http.GetFromJsonAsync<int>("/pid"));
+                return processes.Count == 3;
+            },
+            "all three replicas answer");
+    }
+
+    [Fact]
+    public async Task A_process_that_dies_is_shown_as_exited_with_its_code_and_the_others_go_on()
+    {
+        await using var app = await AppUnderTest.StartAsync(builder => builder.AddEcho("echo").WithReplicas(2));
+        await app.ResourceNotifications.WaitForResourceHealthyAsync("echo", AppUnderTest.Deadline);
+        using (var http = app.CreateHttpClient("echo"))
+        {
+            // It dies before it answers. Without a body the client would ask again, and kill the other one too.
+            using var body = new StringContent("now");
+            await Record.ExceptionAsync(() => http.PostAsync("/crash", body));
+        }
+
+        var crashed = await app.UntilAsync("echo", KnownResourceStates.Exited);
+
+        Assert.Equal(KilledExitCode, crashed.Snapshot.ExitCode);
+        Assert.Equal(KnownResourceStateStyles.Error, crashed.Snapshot.State!.Style);
+        await AppUnderTest.EventuallyAsync(
+            async () =>
+            {
+                using var http = app.CreateHttpClient("echo");
+                return await Record.ExceptionAsync(() => http.GetStringAsync("/health")) is null;
+            },
+            "the other replica answers");
+    }
+
+    [Fact]
+    public async Task The_commands_stop_start_and_restart_a_resource()
+    {
+        await using var app = await AppUnderTest.StartAsync(builder => builder.AddShell("server", "exec sleep 1000"));
+        var commands = app.ResourceCommands;
+        var first = await app.UntilAsync("server", KnownResourceStates.Running);
+
+        Assert.True((await commands.ExecuteCommandAsync("server", KnownResourceCommands.RestartCommand)).Success);
+        var second = await app.UntilAsync("server", KnownResourceStates.Running);
+        Assert.NotEqual(first.ProcessId(), second.ProcessId());
+        Assert.False(await AppUnderTest.IsAliveAsync(first.ProcessId()));
+
+        Assert.True((await commands.ExecuteCommandAsync(second.Resource, KnownResourceCommands.StopCommand)).Success);
+        await app.UntilAsync("server", KnownResourceStates.Exited);
+        Assert.False(await AppUnderTest.IsAliveAsync(second.ProcessId()));
+
+        var started = await commands.ExecuteCommandAsync(second.ResourceId, KnownResourceCommands.StartCommand);
+        Assert.True(started.Success);
+        await app.UntilAsync("server", KnownResourceStates.Running);
+        Assert.False((await commands.ExecuteCommandAsync("server", "dance")).Success);
+        Assert.False((await commands.ExecuteCommandAsync("nobody", KnownResourceCommands.StopCommand)).Success);
+    }
+
+    [Fact]
+    public async Task Stopping_ends_every_process_also_one_that_ignores_being_asked()
+    {
+        var app = await AppUnderTest.StartAsync(builder =>
+        {
+            builder.AddShell("polite", "exec sleep 1000");
+            builder.AddShell("stubborn", "trap '' INT TERM; while true; do sleep 1; done");
+        });
+        var polite = await app.UntilAsync("polite", KnownResourceStates.Running);
+        var stubborn = await app.UntilAsync("stubborn", KnownResourceStates.Running);
+
+        await app.StopAsync();
+
+        Assert.False(await AppUnderTest.IsAliveAsync(polite.ProcessId()));
+        Assert.False(await AppUnderTest.IsAliveAsync(stubborn.ProcessId()));
+        await app.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_command_that_does_not_exist_fails_to_start_and_says_why()
+    {
+        await using var app = await AppUnderTest.StartAsync(
+            builder => builder.AddExecutable("missing", "no-such-command", "/"));
+
+        var missing = await app.UntilAsync("missing", KnownResourceStates.FailedToStart);
+
+        Assert.Contains(
+            await app.LinesAsync(missing.Resource), l => l.Contains("no-such-command", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_container_is_refused_with_a_reason_and_its_dependants_wait()
+    {
+        await using var app = await AppUnderTest.StartAsync(builder =>
+        {
+            var database = builder.AddPostgres("postgres").AddDatabase("db");
+            builder.AddShell("service", "true").WaitFor(database);
+        });
+
+        var server = await app.UntilAsync("postgres", KnownResourceStates.RuntimeUnhealthy);
+        await app.UntilAsync("db", KnownResourceStates.RuntimeUnhealthy);
+        await app.UntilAsync("service", KnownResourceStates.Waiting);
+
+        Assert.Contains(
+            await app.LinesAsync(server.Resource), l => l.Contains("no container engine", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_explicit_start_waits_for_the_command()
+    {
+        await using var app = await AppUnderTest.StartAsync(
+            builder => builder.AddShell("later", "exec sleep 1000").WithExplicitStart());
+        await app.UntilAsync("later", KnownResourceStates.NotStarted);
+
+        await app.ResourceCommands.ExecuteCommandAsync("later", KnownResourceCommands.StartCommand);
+
+        await app.UntilAsync("later", KnownResourceStates.Running);
+    }
+}
