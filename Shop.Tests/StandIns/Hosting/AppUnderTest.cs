@@ -47,12 +47,14 @@ internal static class AppUnderTest
         return lines;
     }
 
-    public static async Task EventuallyAsync(Func<Task<bool>> holds, string what)
+    public static Task EventuallyAsync(Func<Task<bool>> holds, string what) => EventuallyAsync(holds, () => what);
+
+    public static async Task EventuallyAsync(Func<Task<bool>> holds, Func<string> what)
     {
         var deadline = Deadline;
         while (!await holds())
         {
-            if (deadline.IsCancellationRequested) Assert.Fail($"Not within {Limit}: {what}");
+            if (deadline.IsCancellationRequested) Assert.Fail($"Not within {Limit}: {what()}");
             await Task.Delay(50, CancellationToken.None);
         }
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using SampleHost;
@@ -9,6 +10,7 @@ public sealed class GuardianTests : IDisposable
 {
     private const int ProcessesOfTheSample = 3; // Two replicas and the server below them.
 
+    private readonly ConcurrentQueue<string> _output = new();
     private readonly DirectoryInfo _temp = Directory.CreateTempSubdirectory("guardian-");
 
     [Theory]
@@ -26,7 +28,7 @@ public sealed class GuardianTests : IDisposable
                 processes = Processes();
                 return Task.FromResult(processes.Length == ProcessesOfTheSample);
             },
-            "all processes of the sample run");
+            () => $"{ProcessesOfTheSample} processes of the sample run; it wrote: {string.Join('\n', _output)}");
 
         using (var kill = Process.Start("kill", ["-s", signal, $"{host.Id}"])) await kill.WaitForExitAsync();
         await host.WaitForExitAsync(AppUnderTest.Deadline);
@@ -53,7 +55,8 @@ public sealed class GuardianTests : IDisposable
             RedirectStandardError = true,
         };
         var host = Process.Start(start)!;
-        host.OutputDataReceived += (_, _) => { }; // Read, so that a full pipe never stops it.
+        host.OutputDataReceived += (_, e) => _output.Enqueue(e.Data ?? "");
+        host.ErrorDataReceived += (_, e) => _output.Enqueue(e.Data ?? "");
         host.BeginOutputReadLine();
         host.BeginErrorReadLine();
         return host;
