@@ -12,7 +12,7 @@ internal sealed class CatalogClient(HttpClient http)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/internal/stocks/reserve-many")
         {
-            Content = JsonContent.Create(new ReserveMany(reservations), options: OrderingJson.Options),
+            Content = JsonContent.Create(new ReserveMany(reservations), options: OrderingJson.Http),
         };
         using var response = await http.SendAsync(request.MarkIdempotent(), ct);
         if (response.StatusCode != HttpStatusCode.OK)
@@ -21,7 +21,7 @@ internal sealed class CatalogClient(HttpClient http)
                 $"Catalog answered {(int)response.StatusCode} to a reservation.", null, response.StatusCode);
         }
 
-        var answer = await response.Content.ReadFromJsonAsync<ReserveManyAnswer>(OrderingJson.Options, ct);
+        var answer = await response.Content.ReadFromJsonAsync<ReserveManyAnswer>(OrderingJson.Http, ct);
         return answer?.Results ?? throw new HttpRequestException("Catalog answered a reservation with nothing.");
     }
 

@@ -10,16 +10,12 @@ namespace Shop.Ordering;
 [JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(PlaceOrder.Request))]
 [JsonSerializable(typeof(OrderView))]
-[JsonSerializable(typeof(StartPaymentAttempt.Request))]
-[JsonSerializable(typeof(StartPaymentAttempt.Response))]
-[JsonSerializable(typeof(HoldVerdicts.Request))]
-[JsonSerializable(typeof(HoldVerdicts.Response))]
 [JsonSerializable(typeof(CatalogClient.ReserveMany))]
 [JsonSerializable(typeof(CatalogClient.ReserveManyAnswer))]
 internal sealed partial class OrderingJson : JsonSerializerContext
 {
     /// <summary>The shop's JSON, from generated code where there is some.</summary>
-    public static JsonSerializerOptions Options { get; } = CreateOptions();
+    public static JsonSerializerOptions Http { get; } = CreateOptions();
 
     private static JsonSerializerOptions CreateOptions()
     {

@@ -202,7 +202,8 @@ public sealed class PaymentAttemptTests(OrderingApp app) : IClassFixture<Orderin
             var started = (int)answer.StatusCode == 200;
             Assert.Equal(started ? "PAYMENT_PENDING" : "EXPIRED", await app.StatusAsync(order.Id));
             Assert.Equal(
-                started ? ["OrderCreated.v1"] : ["OrderCreated.v1", "OrderExpired.v1"], await app.EventsAsync(order.Id));
+                started ? ["OrderCreated.v1"] : ["OrderCreated.v1", "OrderExpired.v1"],
+                await app.EventsAsync(order.Id));
         }
 
         async Task SweepAsync()
@@ -217,8 +218,9 @@ public sealed class PaymentAttemptTests(OrderingApp app) : IClassFixture<Orderin
         var (order, paymentId) = await app.PlacePendingAsync(app.Shop.Stock(5));
         var (waiting, slow) = await app.PlacePendingAsync(app.Shop.Stock(5));
         var (paid, captured) = await app.PlacePendingAsync(app.Shop.Stock(5));
-        app.Shop.PaymentState = id =>
-            id == slow ? ("PROCESSING", null) : id == captured ? ("COMPLETED", null) : ("FAILED", "attempt-abandoned");
+        app.Shop.PaymentState = id => id == slow
+            ? ("PROCESSING", null)
+            : id == captured ? ("COMPLETED", null) : ("FAILED", "attempt-abandoned");
         await app.ExecuteAsync(
             "update orders set recover_at = created_at where id = any(@ids)",
             new { ids = new[] { order.Id, waiting.Id, paid.Id } });

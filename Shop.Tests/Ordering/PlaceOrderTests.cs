@@ -30,9 +30,9 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
         Assert.Equal("CREATED", order.GetProperty("status").GetString());
         Assert.Equal(
             $$"""[{"productId":"{{book.Id}}","sellerId":"{{book.Seller}}","category":"tests","""
-            + """"name":"Book \u0022one\u0022","unitPrice":12000,"quantity":2,"discount":0,"amount":24000},"""
+            + $$"""{{""}}"name":"Book \u0022one\u0022","unitPrice":12000,"quantity":2,"discount":0,"amount":24000},"""
             + $$"""{"productId":"{{pen.Id}}","sellerId":"{{pen.Seller}}","category":"tests","""
-            + """"name":"\uD39C","unitPrice":700,"quantity":3,"discount":0,"amount":2100}]""",
+            + $$"""{{""}}"name":"\uD39C","unitPrice":700,"quantity":3,"discount":0,"amount":2100}]""",
             JsonSerializer.Serialize(order.GetProperty("lines")));
         Assert.Equal((26_100, 0, 26_100), (Number("subtotal"), Number("discount"), Number("total")));
         Assert.Equal("KRW", order.GetProperty("currency").GetString());
