@@ -22,7 +22,9 @@ public static class Principals
     internal static bool IsService(this ClaimsPrincipal principal) => HasRole(principal, "service");
 
     internal static bool IsUser(this ClaimsPrincipal principal) =>
-        principal.Identity is { IsAuthenticated: true } && !principal.IsService() && IdOf(principal, Subject) is not null;
+        principal.Identity is { IsAuthenticated: true }
+        && !principal.IsService()
+        && IdOf(principal, Subject) is not null;
 
     internal static bool HasRole(this ClaimsPrincipal principal, string role)
     {

@@ -118,7 +118,8 @@ internal static class ShopAuthentication
     {
         try
         {
-            return new JsonWebToken(token).TryGetHeaderValue<string>(JwtHeaderParameterNames.Kid, out var id) ? id : null;
+            var header = new JsonWebToken(token);
+            return header.TryGetHeaderValue<string>(JwtHeaderParameterNames.Kid, out var id) ? id : null;
         }
         catch (ArgumentException)
         {

@@ -49,7 +49,8 @@ internal sealed partial class SigningKeys(
 
         if (_keys is null)
         {
-            throw new ServiceUnavailableException(ServiceTokens.IdentityService, options.Value.Pause, mayHaveArrived: false);
+            throw new ServiceUnavailableException(
+                ServiceTokens.IdentityService, options.Value.Pause, mayHaveArrived: false);
         }
     }
 
@@ -96,8 +97,8 @@ internal sealed partial class SigningKeys(
             _failing = false;
         }
         catch (Exception failure)
-            when (failure is ServiceUnavailableException or HttpRequestException or JsonException or KeyNotFoundException
-                or InvalidOperationException)
+            when (failure is ServiceUnavailableException or HttpRequestException or JsonException
+                or KeyNotFoundException or InvalidOperationException)
         {
             // Said once per outage: the keys at hand go on.
             if (!_failing) LogFailed(failure);
@@ -117,7 +118,8 @@ internal sealed partial class SigningKeys(
                 continue;
             }
 
-            if (Text(json, "kid") is not { } id || Text(json, "x") is not { } x || Text(json, "y") is not { } y) continue;
+            if (Text(json, "kid") is not { } id) continue;
+            if (Text(json, "x") is not { } x || Text(json, "y") is not { } y) continue;
             keys[id] = known?.GetValueOrDefault(id) is { } same && same.X == x && same.Y == y
                 ? same
                 : new JsonWebKey { Kty = "EC", Crv = "P-256", Kid = id, X = x, Y = y, Alg = "ES256", Use = "sig" };

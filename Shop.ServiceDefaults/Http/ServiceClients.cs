@@ -34,7 +34,7 @@ public static class ServiceClients
         return client.AddServiceDiscovery();
     }
 
-    /// <summary>The client of Identity itself, by name: it asks for tokens and keys, so it has no token of its own.</summary>
+    /// <summary>The client that asks Identity for tokens and keys, by name: it has no token of its own.</summary>
     internal static void AddIdentityClient(this IHostApplicationBuilder builder)
     {
         builder.AddServicePipeline(ServiceTokens.IdentityService, configure: null);

@@ -20,7 +20,8 @@ internal sealed partial class ServicePipelines(
     private readonly ConcurrentDictionary<string, Lazy<ResiliencePipeline<HttpResponseMessage>>> _pipelines = new();
 
     public ResiliencePipeline<HttpResponseMessage> For(string service) => _pipelines.GetOrAdd(
-        service, name => new Lazy<ResiliencePipeline<HttpResponseMessage>>(() => Create(name, options.Get(name)))).Value;
+        service,
+        name => new Lazy<ResiliencePipeline<HttpResponseMessage>>(() => Create(name, options.Get(name)))).Value;
 
     /// <summary>Answers that say "not me, not now": something between, or a service that cannot work.</summary>
     public static bool IsUnavailable(HttpResponseMessage response) => response.StatusCode
@@ -51,7 +52,8 @@ internal sealed partial class ServicePipelines(
         },
     };
 
-    private CircuitBreakerStrategyOptions<HttpResponseMessage> Breaker(string service, ServiceHttpOptions limits) => new()
+    private CircuitBreakerStrategyOptions<HttpResponseMessage> Breaker(
+        string service, ServiceHttpOptions limits) => new()
     {
         FailureRatio = limits.BreakerFailureRatio,
         MinimumThroughput = limits.BreakerFailures,

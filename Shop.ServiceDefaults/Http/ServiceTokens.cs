@@ -43,7 +43,8 @@ internal sealed class ServiceTokens(
 
         // A token that still holds is renewed by one caller; the others go on with it and do not wait.
         var usable = token is not null && now < token.ExpiresAt;
-        if (usable && (now.UtcTicks < Volatile.Read(ref _notBeforeTicks) || !_fetching.Wait(0, ct))) return token!.Value;
+        var pausing = now.UtcTicks < Volatile.Read(ref _notBeforeTicks);
+        if (usable && (pausing || !_fetching.Wait(0, ct))) return token!.Value;
         if (!usable) await _fetching.WaitAsync(ct);
         try
         {

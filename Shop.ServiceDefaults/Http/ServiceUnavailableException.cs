@@ -6,7 +6,8 @@ namespace Shop.ServiceDefaults.Http;
 /// </summary>
 public sealed class ServiceUnavailableException : Exception
 {
-    public ServiceUnavailableException(string service, TimeSpan retryAfter, bool mayHaveArrived, Exception? cause = null)
+    public ServiceUnavailableException(
+        string service, TimeSpan retryAfter, bool mayHaveArrived, Exception? cause = null)
         : base($"The service '{service}' is not available.", cause)
     {
         Service = service;

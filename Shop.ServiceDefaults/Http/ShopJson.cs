@@ -44,7 +44,8 @@ public static class ShopJson
         private const string Format = "yyyy-MM-dd'T'HH:mm:ss.FFFFFF'Z'";
         private const int MaxLength = 32;
 
-        public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        public override DateTimeOffset Read(
+            ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
             reader.GetDateTimeOffset().ToUniversalTime();
 
         public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options)

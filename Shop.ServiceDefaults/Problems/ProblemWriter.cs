@@ -29,7 +29,10 @@ internal sealed class ProblemWriter : IProblemDetailsWriter
 
     private static ProblemDetails Ours(ProblemDetails problem, int statusCode)
     {
-        if (problem is HttpValidationProblemDetails validation) return Problems.InvalidDetails(InCamelCase(validation.Errors));
+        if (problem is HttpValidationProblemDetails validation)
+        {
+            return Problems.InvalidDetails(InCamelCase(validation.Errors));
+        }
 
         problem.Status ??= statusCode;
         if (problem.Type?.StartsWith(Problems.TypePrefix, StringComparison.Ordinal) != true)

@@ -22,7 +22,7 @@ public static class Problems
     public static ProblemHttpResult NotFound(string? detail = null) =>
         Of(StatusCodes.Status404NotFound, "not-found", detail);
 
-    /// <summary>400 <c>urn:shop:invalid-request</c> with <c>errors: {field: [messages]}</c>, fields in camelCase.</summary>
+    /// <summary>400 <c>invalid-request</c> with <c>errors: {field: [messages]}</c>, fields in camelCase.</summary>
     public static ProblemHttpResult Invalid(IReadOnlyDictionary<string, string[]> errors) =>
         TypedResults.Problem(InvalidDetails(errors));
 

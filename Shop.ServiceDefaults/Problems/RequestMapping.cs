@@ -45,7 +45,8 @@ internal sealed partial class RequestMapping : IExceptionMapping
                         : "The JSON is malformed.";
     }
 
-    [GeneratedRegex("""parameter "(?:.* )?(?<name>\w+)" """, RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 100)]
+    [GeneratedRegex(
+        """parameter "(?:.* )?(?<name>\w+)" """, RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 100)]
     private static partial Regex Parameter();
 }
 

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Shop.ServiceDefaults.Problems;
 
-/// <summary>The one place where an exception of a request ends: answered as a problem, logged once if it is a bug.</summary>
+/// <summary>Where an exception of a request ends: answered as a problem, logged once if it is a bug.</summary>
 internal sealed partial class ShopExceptionHandler(
     IEnumerable<IExceptionMapping> mappings, IProblemDetailsService problems, ILogger<ShopExceptionHandler> log)
     : IExceptionHandler

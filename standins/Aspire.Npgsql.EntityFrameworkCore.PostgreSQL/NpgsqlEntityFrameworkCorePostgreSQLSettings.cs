@@ -1,6 +1,6 @@
 namespace Aspire.Npgsql.EntityFrameworkCore.PostgreSQL;
 
-/// <summary>Read from <c>Aspire:Npgsql:EntityFrameworkCore:PostgreSQL</c> and its section named after the context.</summary>
+/// <summary>From <c>Aspire:Npgsql:EntityFrameworkCore:PostgreSQL</c> and its section named after the context.</summary>
 public sealed class NpgsqlEntityFrameworkCorePostgreSQLSettings
 {
     public string? ConnectionString { get; set; }

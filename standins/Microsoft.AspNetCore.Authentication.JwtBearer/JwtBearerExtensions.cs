@@ -14,7 +14,7 @@ public static class JwtBearerExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.AddOptions<JwtBearerOptions>(authenticationScheme)
-            .Validate(options => !options.MapInboundClaims, "This stand-in keeps claim names: set MapInboundClaims = false.");
+            .Validate(options => !options.MapInboundClaims, "Claim names are kept here: set MapInboundClaims = false.");
         return builder.AddScheme<JwtBearerOptions, JwtBearerHandler>(authenticationScheme, configureOptions);
     }
 }

@@ -204,8 +204,8 @@ public sealed class ServiceClientTests : IAsyncLifetime
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
         Assert.InRange(answer.Headers.RetryAfter?.Delta?.TotalSeconds ?? 0, 1, 30);
-        Assert.Contains(
-            "\"type\":\"urn:shop:service-unavailable\"", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        var problem = await answer.Content.ReadAsStringAsync();
+        Assert.Contains("\"type\":\"urn:shop:service-unavailable\"", problem, StringComparison.Ordinal);
         Assert.Equal(before, _calls);
     }
 

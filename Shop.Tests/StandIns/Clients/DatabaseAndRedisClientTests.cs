@@ -9,8 +9,8 @@ namespace Shop.Tests.StandIns.Clients;
 
 /// <summary>
 /// https://learn.microsoft.com/dotnet/aspire/database/postgresql-entity-framework-integration and
-/// https://learn.microsoft.com/dotnet/aspire/caching/stackexchange-redis-integration: where the settings come from, what is registered, and that a
-/// server which is away at the start is no reason to fail. Port 1 answers nobody.
+/// https://learn.microsoft.com/dotnet/aspire/caching/stackexchange-redis-integration: where the settings come from, what
+/// is registered, and that a server which is away at the start is no reason to fail. Port 1 answers nobody.
 /// </summary>
 public sealed class DatabaseAndRedisClientTests
 {
@@ -19,7 +19,8 @@ public sealed class DatabaseAndRedisClientTests
     [Fact]
     public void The_context_takes_the_connection_string_of_its_name_retries_and_is_pooled()
     {
-        using var host = Build(builder => builder.AddNpgsqlDbContext<TinyDb>("tinydb"), ("ConnectionStrings:tinydb", Nobody));
+        using var host = Build(
+            builder => builder.AddNpgsqlDbContext<TinyDb>("tinydb"), ("ConnectionStrings:tinydb", Nobody));
         TinyDb first;
         using (var scope = host.Services.CreateScope())
         {

@@ -24,9 +24,9 @@ public sealed class ServiceDiscoveryTests
         var configuration = Configuration();
         configuration["services:catalog:http:1"] = "http://10.0.0.3:80";
 
-        var hosts = (await SentAsync(configuration, [.. Enumerable.Repeat("http://catalog/", 4)])).Select(uri => uri.Host);
+        var sent = await SentAsync(configuration, [.. Enumerable.Repeat("http://catalog/", 4)]);
 
-        Assert.Equal(["10.0.0.1", "10.0.0.3", "10.0.0.1", "10.0.0.3"], hosts);
+        Assert.Equal(["10.0.0.1", "10.0.0.3", "10.0.0.1", "10.0.0.3"], sent.Select(uri => uri.Host));
     }
 
     [Fact]
@@ -68,7 +68,9 @@ public sealed class ServiceDiscoveryTests
         var services = new ServiceCollection();
         services.AddSingleton(configuration);
         services.AddServiceDiscovery();
-        services.AddHttpClient("any").AddServiceDiscovery().ConfigurePrimaryHttpMessageHandler(() => new Listener(sent));
+        services.AddHttpClient("any")
+            .AddServiceDiscovery()
+            .ConfigurePrimaryHttpMessageHandler(() => new Listener(sent));
         return services.BuildServiceProvider().GetRequiredService<IHttpClientFactory>().CreateClient("any");
     }
 
