@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Claims;
 using System.Text;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.EntityFrameworkCore;
 using Shop.ServiceDefaults.Authentication;
@@ -22,8 +23,14 @@ internal static class ListProducts
 
     /// <summary>All are text, so that a malformed one is answered with a problem that names it.</summary>
     public sealed record Request(
-        string? Query, string? Category, string? Seller, string? MinPrice, string? MaxPrice, string? Sort,
-        string? Limit, string? Cursor);
+        [FromQuery(Name = "query")] string? Query,
+        [FromQuery(Name = "category")] string? Category,
+        [FromQuery(Name = "seller")] string? Seller,
+        [FromQuery(Name = "minPrice")] string? MinPrice,
+        [FromQuery(Name = "maxPrice")] string? MaxPrice,
+        [FromQuery(Name = "sort")] string? Sort,
+        [FromQuery(Name = "limit")] string? Limit,
+        [FromQuery(Name = "cursor")] string? Cursor);
 
     public sealed record Response(IReadOnlyList<ProductView> Items, string? NextCursor);
 

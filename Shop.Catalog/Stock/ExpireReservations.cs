@@ -21,11 +21,18 @@ internal static class ExpireReservations
         returning order_id
         """;
 
+    // Locked in the order of their ids, as wherever holds are locked: an update alone takes them in any order.
     private const string KeepSql = """
+        with held as (
+            select order_id
+              from reservations
+             where order_id = any(@Orders) and status = 'HELD'
+             order by order_id
+               for no key update)
         update reservations r
            set ask_again_at = greatest(kept.until, @Earliest)
-          from unnest(@Orders, @Until) as kept (order_id, until)
-         where r.order_id = kept.order_id and r.status = 'HELD'
+          from held join unnest(@Orders, @Until) as kept (order_id, until) on kept.order_id = held.order_id
+         where r.order_id = held.order_id
         """;
 
     /// <summary>One batch; answers how many holds came to their end.</summary>

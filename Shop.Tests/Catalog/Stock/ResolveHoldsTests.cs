@@ -213,6 +213,22 @@ public sealed class ResolveHoldsTests(CatalogFixture shop) : IClassFixture<Catal
     }
 
     [Theory]
+    [InlineData(nameof(HoldCommand.Commit), "RELEASED")]
+    [InlineData(nameof(HoldCommand.Commit), "EXPIRED")]
+    [InlineData(nameof(HoldCommand.Release), "EXPIRED")]
+    [InlineData(nameof(HoldCommand.Expire), "RELEASED")]
+    public async Task The_database_refuses_a_second_end(string command, string status)
+    {
+        var order = await HoldAsync((await shop.ProductAsync(units: 2), 1));
+        await EndAsync(order, Enum.Parse<HoldCommand>(command));
+
+        var refused = await Assert.ThrowsAsync<PostgresException>(() => shop.ExecuteAsync(
+            "update reservations set status = @status where order_id = @order", new { order, status }));
+
+        Assert.Equal(PostgresErrorCodes.RestrictViolation, refused.SqlState);
+    }
+
+    [Theory]
     [InlineData("update stock set reserved = on_hand + 1 where product_id = @product")]
     [InlineData("update stock set on_hand = reserved - 1 where product_id = @product")]
     [InlineData("update stock set on_hand = -1, reserved = 0 where product_id = @product")]
