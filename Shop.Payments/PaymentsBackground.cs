@@ -30,17 +30,21 @@ public static class PaymentsBackground
         builder.Services.AddTransient<SendRefund>();
         builder.Services.AddTransient<RecoverRefunds>();
 
-        builder.AddSubscriptions<PaymentsDb>("payments-payments", group => group
-            .On<PaymentRequested>(OnPaymentRequested.Handle)
-            .On<RefundRequested>(OnRefundRequested.Handle));
-        builder.AddSubscriptions<PaymentsDb>("payments-orders", group => group
-            .On<PaymentVoidDue>(OnPaymentVoidDue.Handle)
-            .On<OrderRefundDue>(OnOrderRefundDue.Handle));
+        builder.AddSubscriptions<PaymentsDb>("payments-payments", OnPaymentEvents);
+        builder.AddSubscriptions<PaymentsDb>("payments-orders", OnOrderEvents);
 
         var pause = TimeSpan.FromSeconds(options.SweepSeconds);
         builder.AddSchedule("recover-payments", pause, RecoverPayments.Run);
         builder.AddSchedule("recover-refunds", pause, RecoverRefunds.Run);
     }
+
+    internal static void OnPaymentEvents(Subscriptions<PaymentsDb> group) => group
+        .On<PaymentRequested>(OnPaymentRequested.Handle)
+        .On<RefundRequested>(OnRefundRequested.Handle);
+
+    internal static void OnOrderEvents(Subscriptions<PaymentsDb> group) => group
+        .On<PaymentVoidDue>(OnPaymentVoidDue.Handle)
+        .On<OrderRefundDue>(OnOrderRefundDue.Handle);
 
     /// <summary>What the HTTP half and the background half share.</summary>
     internal static PaymentsOptions AddPaymentsCore(this IHostApplicationBuilder builder)

@@ -22,14 +22,15 @@ internal sealed class WebhookWriter(IOptions<SandboxOptions> options)
         tx,
         new Notice(
             Guid.CreateVersion7(tx.Now), charge.Status == Charge.Captured ? "charge.captured" : "charge.declined",
-            charge.Key, null, charge.AmountMinor!.Value, tx.Now),
+            charge.Key, null, charge.AmountMinor!.Value, charge.FailureCode, tx.Now),
         copies: behaviour is Behaviour.WebhookThrice ? ThriceCopies : 1,
         sendAt: behaviour is Behaviour.WebhookLate ? tx.Now.AddSeconds(options.Value.WebhookLateSeconds) : tx.Now);
 
     public Task WriteAsync(Transaction<SandboxDb> tx, Refund refund) => WriteAsync(
         tx,
         new Notice(
-            Guid.CreateVersion7(tx.Now), "charge.refunded", refund.Key, refund.ChargeKey, refund.AmountMinor, tx.Now),
+            Guid.CreateVersion7(tx.Now), "charge.refunded", refund.Key, refund.ChargeKey, refund.AmountMinor, null,
+            tx.Now),
         copies: 1,
         sendAt: tx.Now);
 
@@ -53,5 +54,6 @@ internal sealed class WebhookWriter(IOptions<SandboxOptions> options)
 
     /// <param name="Key">What it is about: a charge, or a refund, which names its charge too.</param>
     private sealed record Notice(
-        Guid Id, string Type, string Key, string? ChargeKey, long Amount, DateTimeOffset OccurredAt);
+        Guid Id, string Type, string Key, string? ChargeKey, long Amount, string? FailureCode,
+        DateTimeOffset OccurredAt);
 }

@@ -53,9 +53,11 @@ internal sealed class ChargePayment(
     }
 
     private Task<int> PauseAsync(Payment payment, CancellationToken ct) =>
-        database.TransactAsync(
-            tx => tx.ExecuteAsync(
-                PauseSql, new { payment.Id, at = tx.Now + options.AskPause(payment.AskCount), now = tx.Now }), ct);
+        database.TransactAsync(tx =>
+        {
+            var now = tx.Now;
+            return tx.ExecuteAsync(PauseSql, new { payment.Id, at = now + options.AskPause(payment.AskCount), now });
+        }, ct);
 
     private void Report(Payment payment, PaymentVerdict verdict)
     {

@@ -165,12 +165,20 @@ create trigger refund_transitions_no_truncate before truncate on refund_transiti
     for each statement execute function refuse_change();
 create trigger refund_lines_append_only before update or delete on refund_lines
     for each row execute function refuse_change();
+create trigger refund_lines_no_truncate before truncate on refund_lines
+    for each statement execute function refuse_change();
 create trigger payments_kept before delete on payments
     for each row execute function refuse_change();
+create trigger payments_no_truncate before truncate on payments
+    for each statement execute function refuse_change();
 create trigger payment_lines_kept before delete on payment_lines
     for each row execute function refuse_change();
+create trigger payment_lines_no_truncate before truncate on payment_lines
+    for each statement execute function refuse_change();
 create trigger refunds_kept before delete on refunds
     for each row execute function refuse_change();
+create trigger refunds_no_truncate before truncate on refunds
+    for each statement execute function refuse_change();
 
 create trigger payments_terms_frozen before update on payments
     for each row when ((old.id, old.order_id, old.user_id, old.purpose, old.method, old.card_token, old.currency,

@@ -19,7 +19,8 @@ internal static class ReceiveSandboxWebhook
     private const int MaxBodyBytes = 16 * 1024;
     private const string Cause = "webhook";
 
-    public sealed record Notice(string? Id, string? Type, Guid Key, long Amount, DateTimeOffset OccurredAt);
+    public sealed record Notice(
+        string? Id, string? Type, Guid Key, long Amount, string? FailureCode, DateTimeOffset OccurredAt);
 
     public static async Task<Results<Ok, ProblemHttpResult>> Handle(
         HttpContext http, SandboxOptions options, Database<PaymentsDb> database, TimeProvider clock,
@@ -55,7 +56,8 @@ internal static class ReceiveSandboxWebhook
             "charge.captured" =>
                 await SettlePayment.CapturedAsync(database, notice.Key, notice.Amount, Cause, ct),
             "charge.declined" =>
-                await SettlePayment.FailedAsync(database, notice.Key, "declined", Cause, ct),
+                await SettlePayment.FailedAsync(
+                    database, notice.Key, notice.FailureCode ?? "declined", Cause, ct),
             "charge.refunded" =>
                 await SettleRefund.RefundedAsync(database, notice.Key, Cause, ct),
             _ => PaymentVerdict.AlreadyApplied, // A kind of notice that Payments does not act upon.

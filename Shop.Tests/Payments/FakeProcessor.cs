@@ -53,9 +53,15 @@ public sealed class FakeProcessor : IAsyncDisposable
         lock (_lock) return _voided.Contains(key);
     }
 
-    public long RefundedUnder(Guid refundKey)
+    public long RefundedOf(Guid chargeKey)
     {
-        lock (_lock) return _refunds.GetValueOrDefault(refundKey).Amount;
+        lock (_lock) return _refunds.Values.Where(refund => refund.Charge == chargeKey).Sum(refund => refund.Amount);
+    }
+
+    /// <summary>The money is taken, but whoever asked for it was never told.</summary>
+    public void CaptureBehind(Guid key, long amount)
+    {
+        lock (_lock) _charges.Add(key, new(amount, Captured: true));
     }
 
     private async Task<IResult> ChargeAsync(HttpContext http, ChargeRequest request)

@@ -1,5 +1,3 @@
-using System.Net.Http.Headers;
-using System.Net.Http.Json;
 using Dapper;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Builder;
@@ -8,13 +6,13 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Npgsql;
 using Shop.Payments;
 using Shop.Payments.Orders;
 using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Http;
 using Shop.ServiceDefaults.Messaging;
+using Shop.Tests.Fixtures;
 
 namespace Shop.Tests.Payments;
 
@@ -27,11 +25,9 @@ public sealed class PaymentsApp : IAsyncLifetime
 {
     public const string WebhookSecret = "webhook-secret-of-the-tests";
 
-    private readonly string _server = Environment.GetEnvironmentVariable("SHOP_TEST_POSTGRES")
-        ?? "Host=127.0.0.1;Port=15432;Username=postgres";
-
-    private readonly string _name = $"payments_{Guid.CreateVersion7():N}";
+    private readonly InfrastructureFixture _infrastructure = new();
     private readonly HashSet<Guid> _delivered = [];
+    private readonly Subscriptions<PaymentsDb> _handlers = new("test");
     private WebApplication _web = null!;
     private IHost _workers = null!;
 
@@ -45,21 +41,11 @@ public sealed class PaymentsApp : IAsyncLifetime
 
     public Database<PaymentsDb> Database => _workers.Services.GetRequiredService<Database<PaymentsDb>>();
 
-    private string ConnectionString =>
-        new NpgsqlConnectionStringBuilder(_server) { Database = _name }.ConnectionString;
-
     public async Task InitializeAsync()
     {
-        await OnServerAsync($"create database {_name}");
+        await _infrastructure.InitializeAsync();
         await Ordering.StartAsync();
         await Processor.StartAsync();
-
-        var workers = Host.CreateApplicationBuilder();
-        Configure(workers);
-        workers.Services.AddServiceDiscovery();
-        workers.AddPaymentsBackground();
-        _workers = workers.Build();
-        await _workers.StartAsync();
 
         var web = WebApplication.CreateBuilder();
         Configure(web);
@@ -76,16 +62,24 @@ public sealed class PaymentsApp : IAsyncLifetime
         _web = web.Build();
         _web.MapPayments();
         await _web.StartAsync();
+
+        // Never started, so that nothing reads streams or sweeps by itself: its services are the workers' slices.
+        var workers = Host.CreateApplicationBuilder();
+        Configure(workers);
+        workers.Services.AddServiceDiscovery();
+        workers.AddPaymentsBackground();
+        _workers = workers.Build();
+        PaymentsBackground.OnPaymentEvents(_handlers);
+        PaymentsBackground.OnOrderEvents(_handlers);
     }
 
     public async Task DisposeAsync()
     {
         await _web.DisposeAsync();
-        await _workers.StopAsync();
         _workers.Dispose();
         await Ordering.DisposeAsync();
         await Processor.DisposeAsync();
-        await OnServerAsync($"drop database {_name} with (force)");
+        await _infrastructure.DisposeAsync();
     }
 
     public HttpClient ClientOf(Guid user, bool admin = false) =>
@@ -156,7 +150,7 @@ public sealed class PaymentsApp : IAsyncLifetime
         builder.Services.AddSingleton<TimeProvider>(Clock);
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
-            ["ConnectionStrings:paymentsdb"] = ConnectionString,
+            ["ConnectionStrings:paymentsdb"] = _infrastructure.Database,
             ["services:ordering:http:0"] = Ordering.Address,
             ["services:sandbox:http:0"] = Processor.Address,
             ["Sandbox:ApiKey"] = FakeProcessor.ApiKey,
@@ -182,21 +176,10 @@ public sealed class PaymentsApp : IAsyncLifetime
 
     private async Task HandleAsync((string Type, string Payload) next)
     {
-        foreach (var group in Workers.GetServices<Subscriptions<PaymentsDb>>())
+        if (_handlers.ByType.TryGetValue(next.Type, out var subscription))
         {
-            if (group.ByType.TryGetValue(next.Type, out var subscription))
-            {
-                await HandleAsync<string>(subscription.Handle, next.Payload);
-            }
+            await HandleAsync<string>(subscription.Handle, next.Payload);
         }
-    }
-
-    private async Task OnServerAsync(string sql)
-    {
-        await using var connection = new NpgsqlConnection(
-            new NpgsqlConnectionStringBuilder(_server) { Database = "postgres", Pooling = false }.ConnectionString);
-        await connection.OpenAsync();
-        await connection.ExecuteAsync(sql);
     }
 }
 

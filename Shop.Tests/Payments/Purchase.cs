@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Shop.Payments.Orders;
 using Shop.Payments.Payments;
+using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Http;
 using Shop.ServiceDefaults.Idempotency;
 
@@ -37,6 +38,16 @@ public sealed class Purchase(PaymentsApp app)
         await app.DeliverAsync();
         return answer.PaymentId;
     }
+
+    /// <summary>A payment whose worker died between PROCESSING and the call.</summary>
+    public async Task<Guid> ProcessingAsync()
+    {
+        var id = (await PayAsync()).PaymentId;
+        await app.HandleAsync(OnPaymentRequested.Handle, Requested(id), afterCommit: false);
+        return id;
+    }
+
+    public PaymentRequested Requested(Guid id) => new(id, Order.OrderId, User, app.Clock.GetUtcNow());
 
     public async Task<JsonElement> ShownAsync(Guid paymentId)
     {
