@@ -14,7 +14,8 @@ internal static class IdentityEndpoints
         users.MapPost("/", Register.Handle).WithName("Register").AllowAnonymous();
         users.MapGet("/me", GetMe.Handle).WithName("GetMe").RequireAuthorization(Policies.SignedIn);
         users.MapPatch("/me", ChangeMe.Handle).WithName("ChangeMe").RequireAuthorization(Policies.SignedIn);
-        users.MapPut("/{id:guid}/roles", AssignRoles.Handle).WithName("AssignRoles").RequireAuthorization(Policies.Admin);
+        users.MapPut("/{id:guid}/roles", AssignRoles.Handle).WithName("AssignRoles")
+            .RequireAuthorization(Policies.Admin);
 
         // Who asks here is not signed in yet, or says who it is in the body.
         var sessions = routes.MapGroup("/auth").WithTags("Sessions").AllowAnonymous();

@@ -3,7 +3,7 @@ using Shop.ServiceDefaults.Data;
 
 namespace Shop.PaymentSandbox;
 
-/// <summary>Failures on purpose: errors that end after a number of times per key, and answers that never come.</summary>
+/// <summary>Failures on purpose: errors that end after some times per key, and answers that never come.</summary>
 internal sealed class Outages(
     Database<SandboxDb> database, IOptions<SandboxOptions> options, TimeProvider clock,
     IHostApplicationLifetime lifetime)

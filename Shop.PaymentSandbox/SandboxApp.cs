@@ -8,9 +8,11 @@ namespace Shop.PaymentSandbox;
 /// <summary>The whole service, apart from Program so that a test can run it in its own process.</summary>
 internal static class SandboxApp
 {
-    public static WebApplication Build(string[] args)
+    /// <param name="configure">A test's own services, which win over the defaults.</param>
+    public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? configure = null)
     {
         var builder = WebApplication.CreateBuilder(args);
+        configure?.Invoke(builder);
         builder.AddServiceDefaults();
         builder.AddDatabase<SandboxDb>("sandboxdb");
         builder.Services.AddValidation();

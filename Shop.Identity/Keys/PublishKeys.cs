@@ -5,7 +5,7 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace Shop.Identity.Keys;
 
-/// <summary>What others need to validate our tokens: OpenID Connect Discovery 1.0 and the key set of RFC 7517.</summary>
+/// <summary>What others need to validate our tokens: OpenID Connect Discovery 1.0, the key set of RFC 7517.</summary>
 internal static class PublishKeys
 {
     private const string MayBeCached = "public, max-age=60";
@@ -35,9 +35,9 @@ internal static class PublishKeys
         [property: JsonPropertyName("issuer")] string Issuer,
         [property: JsonPropertyName("jwks_uri")] string JwksUri,
         [property: JsonPropertyName("token_endpoint")] string TokenEndpoint,
-        [property: JsonPropertyName("grant_types_supported")] string[] GrantTypesSupported,
-        [property: JsonPropertyName("token_endpoint_auth_methods_supported")] string[] TokenEndpointAuthMethodsSupported,
-        [property: JsonPropertyName("response_types_supported")] string[] ResponseTypesSupported,
-        [property: JsonPropertyName("subject_types_supported")] string[] SubjectTypesSupported,
-        [property: JsonPropertyName("id_token_signing_alg_values_supported")] string[] IdTokenSigningAlgValuesSupported);
+        [property: JsonPropertyName("grant_types_supported")] string[] GrantTypes,
+        [property: JsonPropertyName("token_endpoint_auth_methods_supported")] string[] ClientAuthentication,
+        [property: JsonPropertyName("response_types_supported")] string[] ResponseTypes,
+        [property: JsonPropertyName("subject_types_supported")] string[] SubjectTypes,
+        [property: JsonPropertyName("id_token_signing_alg_values_supported")] string[] Algorithms);
 }

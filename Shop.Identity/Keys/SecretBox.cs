@@ -27,7 +27,8 @@ internal sealed class SecretBox
 
     /// <summary>Another key from the same secret, for what is not encryption.</summary>
     public static byte[] Derive(string secret, string purpose, int length) =>
-        HKDF.DeriveKey(HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(secret), length, info: Encoding.UTF8.GetBytes(purpose));
+        HKDF.DeriveKey(
+            HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(secret), length, info: Encoding.UTF8.GetBytes(purpose));
 
     public byte[] Seal(ReadOnlySpan<byte> plain, string context)
     {

@@ -70,5 +70,13 @@ internal static partial class Refresh
 
     private sealed record Family(Guid Id, Guid UserId, DateTimeOffset ExpiresAt, DateTimeOffset? RevokedAt);
 
-    private sealed record UserRow(Guid Id, string[] Roles, Guid? SellerId);
+    // Not positional: Dapper finds no constructor for an array of PostgreSQL.
+    private sealed record UserRow
+    {
+        public Guid Id { get; init; }
+
+        public string[] Roles { get; init; } = [];
+
+        public Guid? SellerId { get; init; }
+    }
 }

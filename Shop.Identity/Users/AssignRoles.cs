@@ -47,5 +47,13 @@ internal static class AssignRoles
 
     public sealed record Request([Required, MinLength(1), MaxLength(8)] string[] Roles, Guid? SellerId);
 
-    public sealed record Response(Guid Id, string[] Roles, Guid? SellerId);
+    // Not positional: Dapper finds no constructor for an array of PostgreSQL.
+    public sealed record Response
+    {
+        public Guid Id { get; init; }
+
+        public string[] Roles { get; init; } = [];
+
+        public Guid? SellerId { get; init; }
+    }
 }

@@ -64,6 +64,7 @@ internal sealed class Passwords
         using var stream = typeof(Passwords).Assembly.GetManifestResourceStream(Name)
             ?? throw new InvalidOperationException($"{Name} is not embedded.");
         using var reader = new StreamReader(stream);
-        return new(reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries), StringComparer.OrdinalIgnoreCase);
+        var lines = reader.ReadToEnd().Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries);
+        return new(lines, StringComparer.OrdinalIgnoreCase);
     }
 }

@@ -5,7 +5,7 @@ using Shop.Identity.Keys;
 
 namespace Shop.Identity.Users;
 
-/// <summary>Encrypts what names a person, each value for its user and field, and finds an e-mail by a keyed hash.</summary>
+/// <summary>Encrypts what names a person, each value for its user and field; finds an e-mail by keyed hash.</summary>
 internal sealed class PersonalData(IOptions<IdentityOptions> options)
 {
     private readonly SecretBox _box = new(options.Value.KeyEncryptionKey, "personal-data");

@@ -27,7 +27,8 @@ internal static class Register
         }
 
         var id = Guid.CreateVersion7(clock.GetUtcNow());
-        var user = new NewUser(id, email, name, request.Phone?.Trim(), passwords.Hash(request.Password), [Roles.Customer]);
+        var passwordHash = passwords.Hash(request.Password);
+        var user = new NewUser(id, email, name, request.Phone?.Trim(), passwordHash, [Roles.Customer]);
         return await InsertAsync(user, database, personal, ct)
             ? TypedResults.Created("/users/me", new Response(id))
             : Problems.Conflict("email-taken", "A user with this e-mail exists.");

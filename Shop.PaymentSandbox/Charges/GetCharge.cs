@@ -4,7 +4,7 @@ using Shop.ServiceDefaults.Problems;
 
 namespace Shop.PaymentSandbox.Charges;
 
-/// <summary>The outcome of a key. 404 means that nothing was charged yet, not that nothing will be: void it for that.</summary>
+/// <summary>The outcome of a key. 404: nothing was charged yet, not that nothing will be; void it for that.</summary>
 internal static class GetCharge
 {
     public static async Task<Results<Ok<CreateCharge.Response>, ProblemHttpResult>> Handle(

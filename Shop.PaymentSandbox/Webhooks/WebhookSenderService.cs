@@ -58,7 +58,8 @@ internal sealed partial class WebhookSenderService(
                 NotRead(log, e);
             }
 
-            if (sent == 0) await Task.Delay(TimeSpan.FromSeconds(options.Value.WebhookPollSeconds), clock, stoppingToken);
+            if (sent > 0) continue;
+            await Task.Delay(TimeSpan.FromSeconds(options.Value.WebhookPollSeconds), clock, stoppingToken);
         }
     }
 

@@ -8,7 +8,7 @@ using Shop.ServiceDefaults.Http;
 
 namespace Shop.PaymentSandbox.Webhooks;
 
-/// <summary>Writes what is to be told into the transaction that makes it true, so that neither is without the other.</summary>
+/// <summary>Writes what is to be told into the transaction that makes it true: neither is without the other.</summary>
 internal sealed class WebhookWriter(IOptions<SandboxOptions> options)
 {
     private const int ThriceCopies = 3;

@@ -3,7 +3,7 @@ using Shop.PaymentSandbox.Refunds;
 
 namespace Shop.PaymentSandbox;
 
-internal static class SandboxEndpoints
+internal static class PaymentSandboxEndpoints
 {
     public static void MapSandbox(this IEndpointRouteBuilder routes)
     {
