@@ -8,8 +8,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Shop.Tests.Purchase;
 
-/// <summary>A span as it came over the wire.</summary>
-public sealed record ReceivedSpan(string Service, string Scope, string TraceId, string Name);
+/// <summary>A span as it came over the wire; the event type is that of an event's span, else empty.</summary>
+public sealed record ReceivedSpan(string Service, string TraceId, string Name, string EventType);
 
 /// <summary>
 /// An OTLP/HTTP endpoint that keeps spans. It reads the few fields it needs of ExportTraceServiceRequest by their numbers
@@ -51,24 +51,25 @@ public sealed class OtlpReceiver : IAsyncDisposable
         foreach (var (_, resourceSpans) in Fields(request))
         {
             var parts = Fields(resourceSpans);
-            var service = parts.Where(part => part.Number == 1).Select(part => ServiceName(part.Value)).FirstOrDefault();
+            var resource = parts.Where(part => part.Number == 1).Select(part => part.Value).FirstOrDefault([]);
+            var service = Attribute(resource, 1, "service.name");
             foreach (var (_, scopeSpans) in parts.Where(part => part.Number == 2))
             {
-                var fields = Fields(scopeSpans);
-                var scope = fields.Where(field => field.Number == 1).Select(field => Text(field.Value, 1)).First();
-                foreach (var (_, span) in fields.Where(field => field.Number == 2))
+                foreach (var (_, span) in Fields(scopeSpans).Where(field => field.Number == 2))
                 {
                     var traceId = Convert.ToHexStringLower(Fields(span).First(field => field.Number == 1).Value);
-                    Spans.Enqueue(new(service ?? "", scope, traceId, Text(span, 5)));
+                    var eventType = Attribute(span, 9, "shop.event.type");
+                    Spans.Enqueue(new(service ?? "", traceId, Text(span, 5), eventType));
                 }
             }
         }
     }
 
-    private static string? ServiceName(byte[] resource) => Fields(resource)
-        .Where(field => field.Number == 1 && Text(field.Value, 1) == "service.name")
+    /// <summary>The text of a KeyValue among the fields of that number, or an empty one.</summary>
+    private static string Attribute(byte[] message, int number, string name) => Fields(message)
+        .Where(field => field.Number == number && Text(field.Value, 1) == name)
         .Select(field => Text(Fields(field.Value).First(part => part.Number == 2).Value, 1))
-        .FirstOrDefault();
+        .FirstOrDefault() ?? "";
 
     private static string Text(byte[] message, int number) => Fields(message)
         .Where(field => field.Number == number)

@@ -43,31 +43,31 @@ public sealed class TraceTests : IAsyncLifetime
 
         // The request; the outbox going onto a stream; a worker taking it off; the processor; Ordering's handler of the
         // outcome; and the event that says the order is paid.
-        (string Service, string Part)[] path =
+        (string Service, string Name, string EventType)[] path =
         [
-            ("payments", "POST /payments"),
-            ("ordering", "payment-attempts"),
-            ("workers", "publish PaymentRequested"),
-            ("workers", "handle PaymentRequested"),
-            ("sandbox", "POST /v1/charges"),
-            ("workers", "publish PaymentCompleted"),
-            ("workers", "handle PaymentCompleted"),
-            ("workers", "publish OrderPaid"),
-            ("workers", "handle OrderPaid"),
+            ("payments", "POST", ""),
+            ("ordering", "POST", ""),
+            ("workers", "payment-events publish", "PaymentRequested.v1"),
+            ("workers", "payment-events process", "PaymentRequested.v1"),
+            ("sandbox", "POST", ""),
+            ("workers", "payment-events publish", "PaymentCompleted.v1"),
+            ("workers", "payment-events process", "PaymentCompleted.v1"),
+            ("workers", "order-events publish", "OrderPaid.v1"),
+            ("workers", "order-events process", "OrderPaid.v1"),
         ];
-        foreach (var (service, part) in path)
+        foreach (var (service, name, eventType) in path)
         {
             await Eventually.HoldsAsync(
                 () => Task.FromResult(_receiver.Spans.Any(span =>
-                    span.TraceId == traceId && span.Service == service
-                    && span.Name.Contains(part, StringComparison.Ordinal))),
+                    span.TraceId == traceId && span.Service == service && span.EventType == eventType
+                    && span.Name.StartsWith(name, StringComparison.Ordinal))),
                 TimeSpan.FromSeconds(30),
-                $"a span of {service} with {part} in: {string.Join(", ", Names(traceId))}");
+                $"a span '{name}' {eventType} of {service} among: {string.Join(", ", Names(traceId))}");
         }
     }
 
     private IEnumerable<string> Names(string traceId) =>
-        _receiver.Spans.Where(span => span.TraceId == traceId).Select(span => $"{span.Service}/{span.Name}");
+        _receiver.Spans.Where(span => span.TraceId == traceId).Select(span => $"{span.Service}/{span.Name} {span.EventType}");
 
     private sealed class TracedShop(string otlpAddress) : ShopApp(new ShopAppOptions
     {
