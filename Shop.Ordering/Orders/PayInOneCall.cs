@@ -25,6 +25,7 @@ internal sealed partial class PayInOneCall(
     {
         // Dying before the call leaves an order in PAYMENT_PENDING: the recovery sweep asks Payments, which leaves a
         // tombstone for the payment, and the order is cancelled.
+        Crash.At("PayInOneCall:before-start");
         var mayCome = await StartAsync(order, userId, payment);
         Crash.At("PayInOneCall:after-start");
         if (mayCome) await watch.WaitAsync(order.Id, TimeSpan.FromSeconds(options.OneCallWaitSeconds), ct);

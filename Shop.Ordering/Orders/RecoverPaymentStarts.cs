@@ -1,4 +1,5 @@
 using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Faults;
 
 namespace Shop.Ordering.Orders;
 
@@ -38,6 +39,7 @@ internal static class RecoverPaymentStarts
         foreach (var (orderId, paymentId) in claimed)
         {
             var state = await payments.AskAsync(orderId, paymentId, ct);
+            Crash.At("RecoverPaymentStarts:after-ask");
             if (await SettleAsync(database, orderId, state, ct)) settled++;
         }
 

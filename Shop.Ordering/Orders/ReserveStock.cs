@@ -22,6 +22,7 @@ internal sealed class ReserveStock(IServiceProvider services)
     /// </exception>
     public async Task<CatalogClient.Held> RunAsync(CatalogClient.Reservation reservation, CancellationToken ct)
     {
+        Crash.At("ReserveStock:before-reserve");
         var answer = await Shared.RunAsync(new(reservation, Activity.Current), ct);
         // Dying from here on leaves a hold without an order: Catalog's sweep asks for its verdict, finds nothing,
         // leaves a tombstone and releases it.

@@ -35,13 +35,16 @@ public sealed class OrderingApp : IAsyncLifetime
 
     public IServiceProvider Services => _replicas[0].Services;
 
+    /// <summary>Connection string of the database that all replicas share.</summary>
+    public string Database => _servers.Database;
+
     internal Database<OrderingDb> Db => Services.GetRequiredService<Database<OrderingDb>>();
 
     public async Task InitializeAsync()
     {
         await _servers.InitializeAsync();
         await Shop.StartAsync();
-        for (var i = 0; i < 2; i++) _replicas.Add(BuildReplica());
+        for (var i = 0; i < 2; i++) _replicas.Add(BuildReplica(Database));
         await Task.WhenAll(_replicas.Select(replica => replica.StartAsync()));
     }
 
@@ -51,6 +54,14 @@ public sealed class OrderingApp : IAsyncLifetime
         await Shop.DisposeAsync();
         _keys.Dispose();
         await _servers.DisposeAsync();
+    }
+
+    /// <summary>One more replica, reaching the database in its own way; the answer is its number.</summary>
+    public async Task<int> AddReplicaAsync(string connectionString)
+    {
+        _replicas.Add(BuildReplica(connectionString));
+        await _replicas[^1].StartAsync();
+        return _replicas.Count - 1;
     }
 
     public HttpClient Buyer(Guid userId, int replica = 0) => Client(
@@ -154,19 +165,22 @@ public sealed class OrderingApp : IAsyncLifetime
         return client;
     }
 
-    private WebApplication BuildReplica()
+    private WebApplication BuildReplica(string connectionString)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Development" });
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders();
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
-            ["ConnectionStrings:orderingdb"] = _servers.Database,
+            ["ConnectionStrings:orderingdb"] = connectionString,
             ["services:catalog:http:0"] = Shop.Address,
             ["services:payments:http:0"] = Shop.Address,
             ["Http:BreakerFailures"] = "10000",
             ["Http:RetryPauseMs"] = "5",
+            ["Http:AttemptTimeoutSeconds"] = "20",
+            ["Http:TotalTimeoutSeconds"] = "30",
             ["Orders:TtlSeconds"] = "600",
+            ["Orders:RecoveryAgeSeconds"] = "3600",
             ["Orders:OneCallWaitSeconds"] = "3",
         });
         builder.Services.AddSingleton<TimeProvider>(Clock);

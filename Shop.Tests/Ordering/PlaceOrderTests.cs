@@ -295,6 +295,21 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
     }
 
     [Fact]
+    public async Task The_description_of_the_service_names_its_routes()
+    {
+        using var anybody = new HttpClient { BaseAddress = app.Buyer(_user).BaseAddress };
+
+        var description = await anybody.GetFromJsonAsync<JsonElement>("/openapi/v1.json");
+
+        var paths = description.GetProperty("paths");
+        Assert.True(paths.GetProperty("/orders").TryGetProperty("post", out var place));
+        Assert.Equal(
+            ["201", "202", "400", "402", "404", "409", "422", "503"],
+            place.GetProperty("responses").EnumerateObject().Select(response => response.Name).Order());
+        Assert.True(paths.TryGetProperty("/orders/{id}/shipments/{shipmentId}/ship", out _));
+    }
+
+    [Fact]
     public async Task An_optional_coupon_that_is_not_there_is_left_out_and_said_so()
     {
         var product = app.Shop.Stock(10);
