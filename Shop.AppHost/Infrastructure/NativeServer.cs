@@ -12,7 +12,7 @@ internal sealed record NativeServer(
 
 internal static class NativeServerExtensions
 {
-    // Below the range that the system hands out to outgoing connections, which would take a port before the server does.
+    // Below the range that the system hands out to outgoing connections, which could take a port before the server.
     private const int FirstPort = 20_000;
     private const int LastPort = 32_000;
 
