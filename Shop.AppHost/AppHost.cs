@@ -63,7 +63,8 @@ catalog.WithReference(ordering); // Whether an overdue hold still has its order.
 
 var sandbox = builder.AddService<Projects.Shop_PaymentSandbox>("sandbox")
     .WithReference(sandboxdb).WaitFor(sandboxdb)
-    .WithEnvironment("Sandbox__WebhookUrl", ReferenceExpression.Create($"{payments.GetEndpoint("http")}/webhooks/sandbox"));
+    .WithEnvironment(
+        "Sandbox__WebhookUrl", ReferenceExpression.Create($"{payments.GetEndpoint("http")}/webhooks/sandbox"));
 
 // The background half of all services. It waits for Redis as well, which it reads all the time.
 var workers = builder.AddService<Projects.Shop_Workers>("workers")

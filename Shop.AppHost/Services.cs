@@ -7,8 +7,9 @@ namespace Shop.AppHost;
 internal static class Services
 {
     /// <summary>
-    /// A project that is healthy when /health answers, can be killed on purpose, and gets every configuration key of the
-    /// AppHost under <c>Shop:</c> without that prefix: <c>Shop:Orders:TtlSeconds=2</c> arrives as <c>Orders:TtlSeconds</c>.
+    /// A project that is healthy when /health answers, can be killed on purpose, and gets every configuration key of
+    /// the AppHost under <c>Shop:</c> without that prefix: <c>Shop:Orders:TtlSeconds=2</c> is its
+    /// <c>Orders:TtlSeconds</c>.
     /// </summary>
     public static IResourceBuilder<ProjectResource> AddService<TProject>(
         this IDistributedApplicationBuilder builder, string name)
@@ -18,7 +19,8 @@ internal static class Services
             .WithKillCommand()
             .WithEnvironment(context =>
             {
-                foreach (var (key, value) in builder.Configuration.GetSection("Shop").AsEnumerable(makePathsRelative: true))
+                var settings = builder.Configuration.GetSection("Shop").AsEnumerable(makePathsRelative: true);
+                foreach (var (key, value) in settings)
                 {
                     if (value is not null) context.EnvironmentVariables[key.Replace(":", "__")] = value;
                 }

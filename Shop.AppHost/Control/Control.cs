@@ -6,7 +6,7 @@ namespace Shop.AppHost.Control;
 
 internal static class ControlExtensions
 {
-    /// <summary>Lets another terminal look into the running shop: <c>./shop resources</c>, <c>./shop logs</c>, ...</summary>
+    /// <summary>Lets another terminal look into the running shop: <c>./shop resources</c>, <c>logs</c>, ...</summary>
     public static void AddControl(this IDistributedApplicationBuilder builder)
     {
         if (!builder.ExecutionContext.IsRunMode) return;

@@ -26,11 +26,10 @@ internal sealed class ControlService(ControlSocket socket, IServiceProvider serv
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.ListenUnixSocket(socket.Path));
         builder.Services.AddRoutingCore();
         builder.Services.AddLogging(logging => logging.ClearProviders());
-        foreach (var type in (Type[])
-            [typeof(ResourceBoard), typeof(ResourceCommandService), typeof(ResourceLoggerService), typeof(DashboardAddress)])
-        {
-            builder.Services.AddSingleton(type, services.GetRequiredService(type));
-        }
+        builder.Services.AddSingleton(services.GetRequiredService<ResourceBoard>());
+        builder.Services.AddSingleton(services.GetRequiredService<DashboardAddress>());
+        builder.Services.AddSingleton(services.GetRequiredService<ResourceCommandService>());
+        builder.Services.AddSingleton(services.GetRequiredService<ResourceLoggerService>());
 
         _app = builder.Build();
         _app.UseRouting();
@@ -96,7 +95,8 @@ internal sealed class ControlService(ControlSocket socket, IServiceProvider serv
         }
 
         var lines = Channel.CreateBounded<string>(1000);
-        var readers = Task.WhenAll(instances.Select(i => FollowAsync(i.ResourceId, loggers, lines, context.RequestAborted)));
+        var readers = Task.WhenAll(
+            instances.Select(i => FollowAsync(i.ResourceId, loggers, lines, context.RequestAborted)));
         await foreach (var line in lines.Reader.ReadAllAsync(context.RequestAborted))
         {
             await context.Response.WriteAsync(line, context.RequestAborted);

@@ -40,9 +40,9 @@ internal sealed class ResourceBoard(
         var table = new StringBuilder();
         foreach (var instance in Instances)
         {
-            var process = instance.Snapshot.State?.Text == KnownResourceStates.Running ? ProcessId(instance.Snapshot) : null;
-            var row = $"{instance.ResourceId,-28} {State(instance.Snapshot),-22} {process,-8} {Address(instance.Snapshot)}";
-            table.AppendLine(row.TrimEnd());
+            var now = instance.Snapshot;
+            var process = now.State?.Text == KnownResourceStates.Running ? ProcessId(now) : null;
+            table.AppendLine($"{instance.ResourceId,-28} {State(now),-22} {process,-8} {Address(now)}".TrimEnd());
         }
 
         return table.ToString();

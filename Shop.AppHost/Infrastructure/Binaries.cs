@@ -29,7 +29,7 @@ internal static class Binaries
             : "nobody";
     }
 
-    /// <summary>A sentence that names what is missing and the command that installs it; null when all is there.</summary>
+    /// <summary>A sentence that names what is missing and the command for it; null when all is there.</summary>
     public static string? Missing(IConfiguration configuration)
     {
         var postgres = PostgresFolder(configuration) is null;

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Shop.AppHost.Infrastructure;
 
-/// <summary>Where native servers keep their data: <c>.shop/data</c> of this repository, or the configured folder.</summary>
+/// <summary>Where native servers keep their data: <c>.shop/data</c> of this repository, or as configured.</summary>
 internal static class DataFolder
 {
     private const string RootsOwn = "/var/lib/shop";
@@ -13,8 +13,8 @@ internal static class DataFolder
             builder.Configuration["DataFolder"] ?? Path.Combine(builder.AppHostDirectory, "..", ".shop", "data"));
 
     /// <summary>
-    /// The folder itself, or one of its own under /var/lib where a server that dropped root could not reach it, as below
-    /// a home folder that only root may enter.
+    /// The folder itself, or one of its own under /var/lib where a server that dropped root could not reach it, as
+    /// below a home folder that only root may enter.
     /// </summary>
     public static string ReachableBy(string? user, string folder)
     {

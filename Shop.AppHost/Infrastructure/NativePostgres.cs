@@ -97,7 +97,7 @@ internal sealed class NativePostgres
         return Tool.RunAsync(command, arguments, ct, input: $"alter role postgres password '{quoted}'\n");
     }
 
-    /// <summary>After a kill -9 of the AppHost the old server may still be on its way out; two must never share data.</summary>
+    /// <summary>After a kill -9 of the AppHost the old server may be on its way out; two must not share data.</summary>
     private async Task WaitForOldServerAsync(ILogger logger, CancellationToken ct)
     {
         var pidFile = Path.Combine(_cluster, "postmaster.pid");

@@ -12,7 +12,7 @@ internal sealed record NativeServer(
 
 internal static class NativeServerExtensions
 {
-    // Below the range that the system hands out to outgoing connections, which would take a port before the server does.
+    // Below the range that the system hands out to outgoing connections, which could take a port before the server.
     private const int FirstPort = 20_000;
     private const int LastPort = 32_000;
 
@@ -57,19 +57,23 @@ internal static class NativeServerExtensions
                         new ConnectionStringAvailableEvent(resource, started.Services), ct);
                 }
             })
-            .OnResourceReady((_, ready, _) => PublishAsync(builder, server.Resource, ready.Services, KnownResourceStates.Running))
-            .OnResourceStopped((_, stopped, _) => PublishAsync(builder, server.Resource, stopped.Services, KnownResourceStates.Exited));
-        return server;
+            .OnResourceReady((_, ready, _) =>
+                PublishAsync([server.Resource], ready.Services, KnownResourceStates.Running))
+            .OnResourceStopped((_, stopped, _) =>
+                PublishAsync(Family(builder, server.Resource), stopped.Services, KnownResourceStates.Exited));
+
+        // The databases are created when the server is ready; asking for them earlier only fills its log.
+        return server.OnResourceReady((_, ready, _) =>
+            PublishAsync(Family(builder, server.Resource).Skip(1), ready.Services, KnownResourceStates.Running));
     }
 
     private static IEnumerable<IResource> Family(IDistributedApplicationBuilder builder, IResource server) =>
         builder.Resources.OfType<IResourceWithParent>().Where(r => r.Parent == server).Prepend(server);
 
-    private static async Task PublishAsync(
-        IDistributedApplicationBuilder builder, IResource server, IServiceProvider services, string state)
+    private static async Task PublishAsync(IEnumerable<IResource> resources, IServiceProvider services, string state)
     {
         var notifications = services.GetRequiredService<ResourceNotificationService>();
-        foreach (var resource in Family(builder, server))
+        foreach (var resource in resources)
         {
             await notifications.PublishUpdateAsync(resource, s => s with { State = state });
         }

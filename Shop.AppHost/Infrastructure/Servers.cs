@@ -14,7 +14,7 @@ internal enum ServerKind
     External,
 }
 
-/// <summary>Where PostgreSQL and Redis run. The rest of the AppHost sees connection strings and does not know.</summary>
+/// <summary>Where PostgreSQL and Redis run. The rest of the AppHost sees connection strings only.</summary>
 internal sealed class Servers(
     IResourceBuilder<IResourceWithConnectionString> redis,
     Func<string, IResourceBuilder<IResourceWithConnectionString>> addDatabase)
@@ -50,7 +50,8 @@ internal static class ServerExtensions
     {
         if (OperatingSystem.IsWindows() || configuration["DOCKER_HOST"] is { Length: > 0 }) return true;
 
-        string?[] folders = ["/var/run", "/run", configuration["XDG_RUNTIME_DIR"], $"{configuration["HOME"]}/.docker/run"];
+        string?[] folders =
+            ["/var/run", "/run", configuration["XDG_RUNTIME_DIR"], $"{configuration["HOME"]}/.docker/run"];
         return folders.OfType<string>()
             .Any(f => File.Exists($"{f}/docker.sock") || File.Exists($"{f}/podman/podman.sock"));
     }
@@ -58,7 +59,8 @@ internal static class ServerExtensions
     private static Servers AddContainers(this IDistributedApplicationBuilder builder)
     {
         // A configured data folder asks for data apart from the shop's own, as tests do: no volume outlives them.
-        var volume = builder.Configuration["DataVolume"] ?? (builder.Configuration["DataFolder"] is null ? "shop" : null);
+        var volume = builder.Configuration["DataVolume"]
+            ?? (builder.Configuration["DataFolder"] is null ? "shop" : null);
 
         var postgres = builder.AddPostgres("postgres").WithArgs("-c", $"max_connections={MaxConnections}");
         var redis = builder.AddCache().WithArgs("--appendonly", "yes", "--appendfsync", "everysec");

@@ -24,7 +24,8 @@ public sealed class ControlTests(ShopApp shop)
 
         foreach (var database in (string[])["identitydb", "catalogdb", "orderingdb", "paymentsdb", "sandboxdb"])
         {
-            Assert.Matches($"^{database} +Running", Assert.Single(rows, r => r.StartsWith(database, StringComparison.Ordinal)));
+            var row = Assert.Single(rows, r => r.StartsWith(database, StringComparison.Ordinal));
+            Assert.Matches($"^{database} +Running", row);
         }
 
         using var ready = await control.GetAsync("/ready");
@@ -58,7 +59,7 @@ public sealed class ControlTests(ShopApp shop)
         using var answer = await control.PostAsync("/resources/nobody/stop", null);
 
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
-        Assert.Contains("There is no resource nobody.", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal("\"There is no resource nobody.\"", await answer.Content.ReadAsStringAsync());
     }
 
     [Fact]

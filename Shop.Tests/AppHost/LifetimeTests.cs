@@ -54,16 +54,14 @@ public sealed class LifetimeTests : IDisposable
 
     public void Dispose() => _folder.Delete();
 
+    // A process that has ended, and that nobody has collected yet, is no process any more.
     private static bool Lives(int id)
     {
-        try
+        using var ps = Process.Start(new ProcessStartInfo("ps", ["-o", "stat=", "-p", $"{id}"])
         {
-            using var process = Process.GetProcessById(id);
-            return !process.HasExited;
-        }
-        catch (ArgumentException)
-        {
-            return false;
-        }
+            RedirectStandardOutput = true,
+        })!;
+        var state = ps.StandardOutput.ReadToEnd().Trim();
+        return state.Length > 0 && state[0] != 'Z';
     }
 }

@@ -6,7 +6,7 @@ using Shop.Tests.Fixtures;
 
 namespace Shop.Tests.AppHost;
 
-/// <summary>The AppHost as a user starts it: a process of its own, watched through its output and its control socket.</summary>
+/// <summary>The AppHost as a user starts it: a process of its own, with its output and control socket.</summary>
 internal sealed class RunningShop : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);

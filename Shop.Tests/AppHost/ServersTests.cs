@@ -56,8 +56,8 @@ public sealed class ServersTests
         var folder = TestFolder.Create();
         try
         {
-            string[] there = [.. postgres ? ["postgres", "initdb"] : Array.Empty<string>(), .. redis ? ["redis-server"] : Array.Empty<string>()];
-            foreach (var file in there) File.WriteAllText(Path.Combine(folder.Path, file), "");
+            if (postgres) Touch(folder, "postgres", "initdb");
+            if (redis) Touch(folder, "redis-server");
 
             string[] words = OperatingSystem.IsMacOS()
                 ? ["brew install", "postgresql@17", "redis"]
@@ -78,10 +78,7 @@ public sealed class ServersTests
         var folder = TestFolder.Create();
         try
         {
-            foreach (var file in (string[])["postgres", "initdb", "redis-server"])
-            {
-                File.WriteAllText(Path.Combine(folder.Path, file), "");
-            }
+            Touch(folder, "postgres", "initdb", "redis-server");
 
             Assert.Null(Binaries.Missing(With(("BinaryPath", folder.Path))));
         }
@@ -113,6 +110,13 @@ public sealed class ServersTests
         }
     }
 
+    private static void Touch(TestFolder folder, params string[] files)
+    {
+        foreach (var file in files) File.WriteAllText(Path.Combine(folder.Path, file), "");
+    }
+
     private static IConfiguration With(params (string Key, string Value)[] settings) =>
-        new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(s => s.Key, s => (string?)s.Value)).Build();
+        new ConfigurationBuilder()
+            .AddInMemoryCollection(settings.ToDictionary(s => s.Key, s => (string?)s.Value))
+            .Build();
 }

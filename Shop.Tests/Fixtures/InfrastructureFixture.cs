@@ -3,8 +3,8 @@ using Npgsql;
 namespace Shop.Tests.Fixtures;
 
 /// <summary>
-/// For a test class of the second ring: an empty database of its own on the shared server, dropped at the end, and Redis
-/// with a prefix of its own. Use as <c>IClassFixture&lt;InfrastructureFixture&gt;</c>.
+/// For a test class of the second ring: an empty database of its own on the shared server, dropped at the end, and
+/// Redis with a prefix of its own. Use as <c>IClassFixture&lt;InfrastructureFixture&gt;</c>.
 /// </summary>
 public sealed class InfrastructureFixture : IAsyncLifetime
 {

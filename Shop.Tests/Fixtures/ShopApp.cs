@@ -4,6 +4,7 @@ using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Npgsql;
 
 namespace Shop.Tests.Fixtures;
@@ -14,7 +15,7 @@ public sealed record ShopAppOptions
     public int Apis { get; init; } = 1;
     public int Workers { get; init; } = 1;
 
-    /// <summary>Settings that reach every service, such as <c>Orders:TtlSeconds</c>; tests shorten times here.</summary>
+    /// <summary>Settings of every service, such as <c>Orders:TtlSeconds</c>; tests shorten times here.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
     /// <summary>More arguments for the AppHost itself.</summary>
@@ -153,7 +154,7 @@ public class ShopApp : IAsyncLifetime
         await States.WaitForResourceAsync(resource, state, patience.Token);
     }
 
-    /// <summary>State and last lines of everything that is not healthy, for the message of a test that failed.</summary>
+    /// <summary>State and last lines of all that is not healthy, for the message of a test that failed.</summary>
     public async Task<string> DescribeAsync()
     {
         const int lastLines = 15;
@@ -164,7 +165,7 @@ public class ShopApp : IAsyncLifetime
             if (!States.TryGetCurrentState(resource.Name, out var state)) continue;
 
             text.AppendLine($"{state.ResourceId}: {state.Snapshot.State?.Text} {state.Snapshot.HealthStatus}");
-            if (state.Snapshot.HealthStatus == Microsoft.Extensions.Diagnostics.HealthChecks.HealthStatus.Healthy) continue;
+            if (state.Snapshot.HealthStatus == HealthStatus.Healthy) continue;
 
             await foreach (var lines in loggers.GetAllAsync(state.ResourceId))
             {

@@ -5,8 +5,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Shop.Tests.Fixtures;
 
 /// <summary>
-/// PostgreSQL and Redis for all slice tests of one run: the servers named by SHOP_TEST_POSTGRES and SHOP_TEST_REDIS, else
-/// the AppHost's own without its services. They are started by the first test that asks and end with the process.
+/// PostgreSQL and Redis for all slice tests of one run: the servers named by SHOP_TEST_POSTGRES and SHOP_TEST_REDIS,
+/// else the AppHost's own without its services. They are started by the first test that asks and end with the process.
 /// </summary>
 internal static class TestServers
 {
@@ -24,7 +24,11 @@ internal static class TestServers
         using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.Shop_AppHost>(
             folder.AppHostArguments, patience.Token);
-        foreach (var project in builder.Resources.OfType<ProjectResource>().ToArray()) builder.Resources.Remove(project);
+        foreach (var project in builder.Resources.OfType<ProjectResource>().ToArray())
+        {
+            builder.Resources.Remove(project);
+        }
+
 
         var app = await builder.BuildAsync(patience.Token);
         AppDomain.CurrentDomain.ProcessExit += (_, _) =>

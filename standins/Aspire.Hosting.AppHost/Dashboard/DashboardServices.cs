@@ -56,7 +56,8 @@ internal static class DashboardServices
         Console.Out.WriteLine($"Login to the dashboard at {address}/login?t={configuration["AppHost:BrowserToken"]}");
     }
 
-    private static Dictionary<string, string?> Settings(IConfiguration configuration, string address, string resources) =>
+    private static Dictionary<string, string?> Settings(
+        IConfiguration configuration, string address, string resources) =>
         new()
         {
             ["ASPNETCORE_URLS"] = address,

@@ -33,7 +33,8 @@ internal sealed class ResourceService(
     /// <summary>Starts to listen; the answer is the address.</summary>
     public async Task<string> StartAsync(CancellationToken cancellationToken)
     {
-        var wanted = configuration["ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL"] is { Length: > 0 } url ? new Uri(url).Port : 0;
+        var configured = configuration["ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL"];
+        var wanted = configured is { Length: > 0 } ? new Uri(configured).Port : 0;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(
             IPAddress.Loopback, wanted, listen => listen.Protocols = HttpProtocols.Http2));
@@ -74,7 +75,8 @@ internal sealed class ResourceService(
         switch (method)
         {
             case "GetApplicationInformation":
-                await call.WriteAsync(new ApplicationInformationResponse { ApplicationName = environment.ApplicationName });
+                await call.WriteAsync(
+                    new ApplicationInformationResponse { ApplicationName = environment.ApplicationName });
                 return GrpcCall.Ok;
             case "WatchResources":
                 return await WatchResourcesAsync(call);
