@@ -130,7 +130,11 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
         Services.AddSingleton(ExecutionContext);
         Services.AddSingleton(new DistributedApplicationModel(Resources));
         Services.AddSingleton(options);
-        Services.AddSingleton(sp => new ResourceNotificationService(sp));
+        Services.AddSingleton(sp => new ResourceNotificationService(
+            sp,
+            options.DisableDashboard
+                ? WaitBehavior.StopOnResourceUnavailable
+                : WaitBehavior.WaitOnResourceUnavailable));
         Services.AddSingleton<ResourceLoggerService>();
         Services.AddSingleton(sp => new ResourceCommandService(
             sp.GetRequiredService<ResourceNotificationService>(), sp.GetRequiredService<ResourceLoggerService>(), sp));

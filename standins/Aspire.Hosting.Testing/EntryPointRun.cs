@@ -29,7 +29,11 @@ internal sealed class EntryPointRun(
     {
         options.DisableDashboard = true;
         settings.EnvironmentName = Environments.Development;
-        settings.Configuration!.AddInMemoryCollection([new("DcpPublisher:RandomizePorts", "true")]);
+        settings.Configuration!.AddInMemoryCollection(
+        [
+            new("DcpPublisher:RandomizePorts", "true"),
+            new("hostBuilder:reloadConfigOnChange", "false"),
+        ]);
         configureBuilder(options, settings);
     }
 

@@ -50,7 +50,11 @@ public sealed class GuardianTests : IDisposable
         var start = new ProcessStartInfo("dotnet", [typeof(Echo).Assembly.Location])
         {
             WorkingDirectory = _temp.FullName,
-            Environment = { ["TMPDIR"] = _temp.FullName },
+            Environment =
+            {
+                ["TMPDIR"] = _temp.FullName,
+                ["DOTNET_HOSTBUILDER__RELOADCONFIGONCHANGE"] = "false", // Watchers are few, and none is needed here.
+            },
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };

@@ -162,7 +162,7 @@ public sealed class LifecycleTests
     }
 
     [Fact]
-    public async Task A_container_is_refused_with_a_reason_and_its_dependants_wait()
+    public async Task A_container_is_refused_with_a_reason_and_its_dependants_are_not_started()
     {
         await using var app = await AppUnderTest.StartAsync(builder =>
         {
@@ -172,10 +172,23 @@ public sealed class LifecycleTests
 
         var server = await app.UntilAsync("postgres", KnownResourceStates.RuntimeUnhealthy);
         await app.UntilAsync("db", KnownResourceStates.RuntimeUnhealthy);
-        await app.UntilAsync("service", KnownResourceStates.Waiting);
+        await app.UntilAsync("service", KnownResourceStates.FailedToStart);
 
         Assert.Contains(
             await app.LinesAsync(server.Resource), l => l.Contains("no container engine", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Waiting_for_what_has_ended_fails_at_once_instead_of_hanging_the_test()
+    {
+        await using var app = await AppUnderTest.StartAsync(builder => builder.AddShell("short", "exit 4"));
+        await app.UntilAsync("short", KnownResourceStates.Exited);
+
+        var thrown = await Record.ExceptionAsync(
+            () => app.ResourceNotifications.WaitForResourceHealthyAsync("short", AppUnderTest.Deadline));
+
+        var unavailable = Assert.IsType<DistributedApplicationException>(thrown);
+        Assert.Contains("exit code 4", unavailable.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -40,7 +40,8 @@ public sealed class ServerTests
         Assert.Equal(1, ready);
 
         await app.ResourceCommands.ExecuteCommandAsync(process.Resource, KnownResourceCommands.RestartCommand);
-        await app.ResourceNotifications.WaitForResourceHealthyAsync("cache", AppUnderTest.Deadline);
+        await app.ResourceNotifications.WaitForResourceHealthyAsync(
+            "cache", WaitBehavior.WaitOnResourceUnavailable, AppUnderTest.Deadline);
         await AppUnderTest.EventuallyAsync(() => Task.FromResult(ready == 2), "the ready event of the second run");
     }
 

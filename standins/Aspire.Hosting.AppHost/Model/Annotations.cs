@@ -53,6 +53,12 @@ public enum WaitType
     WaitUntilStarted,
 }
 
+public enum WaitBehavior
+{
+    WaitOnResourceUnavailable,
+    StopOnResourceUnavailable,
+}
+
 public class WaitAnnotation(IResource resource, WaitType waitType, int exitCode = 0) : IResourceAnnotation
 {
     public IResource Resource { get; } = resource;

@@ -25,8 +25,13 @@ public class ResourceNotificationService : IDisposable
     private readonly CancellationTokenSource _disposing = new();
     private readonly Lock _gate = new();
     private readonly IServiceProvider _services;
+    private readonly WaitBehavior _defaultWaitBehavior;
 
-    internal ResourceNotificationService(IServiceProvider services) => _services = services;
+    internal ResourceNotificationService(IServiceProvider services, WaitBehavior defaultWaitBehavior)
+    {
+        _services = services;
+        _defaultWaitBehavior = defaultWaitBehavior;
+    }
 
     public Task PublishUpdateAsync(
         IResource resource, Func<CustomResourceSnapshot, CustomResourceSnapshot> stateFactory)
@@ -98,13 +103,20 @@ public class ResourceNotificationService : IDisposable
         throw new OperationCanceledException($"The application ended before '{resourceName}' got there.");
     }
 
+    public Task<ResourceEvent> WaitForResourceHealthyAsync(
+        string resourceName, CancellationToken cancellationToken = default) =>
+        WaitForResourceHealthyAsync(resourceName, _defaultWaitBehavior, cancellationToken);
+
     /// <summary>Waits until an instance runs, its checks pass and its ready handlers are through.</summary>
     public async Task<ResourceEvent> WaitForResourceHealthyAsync(
-        string resourceName, CancellationToken cancellationToken = default)
+        string resourceName, WaitBehavior waitBehavior, CancellationToken cancellationToken = default)
     {
-        var ready = await WaitForResourceAsync(resourceName, IsReady, cancellationToken);
-        await ready.Snapshot.ReadyHandlers!.WaitAsync(cancellationToken);
-        return ready;
+        var reached = await WaitForResourceAsync(
+            resourceName, e => IsReady(e) || Stops(waitBehavior, e), cancellationToken);
+        if (reached.Snapshot.ReadyHandlers is null) throw Unavailable(reached);
+
+        await reached.Snapshot.ReadyHandlers.WaitAsync(cancellationToken);
+        return reached;
     }
 
     public async Task WaitForDependenciesAsync(IResource resource, CancellationToken cancellationToken)
@@ -133,32 +145,31 @@ public class ResourceNotificationService : IDisposable
         foreach (var id in wait.Resource.InstanceIds())
         {
             var reached = await WaitForResourceAsync(
-                name, e => e.ResourceId == id && Reached(wait, e), cancellationToken);
-            if (reached.Snapshot.ReadyHandlers is { } handlers) await handlers.WaitAsync(cancellationToken);
+                name,
+                e => e.ResourceId == id && (Reached(wait, e) || Stops(_defaultWaitBehavior, e)),
+                cancellationToken);
+            var wrongEnd = wait.WaitType == WaitType.WaitForCompletion && reached.Snapshot.ExitCode != wait.ExitCode;
+            if (wrongEnd || !Reached(wait, reached)) throw Unavailable(reached);
 
-            var state = reached.Snapshot.State!.Text;
-            var failed = state == KnownResourceStates.FailedToStart
-                || (wait.WaitType == WaitType.WaitForCompletion && reached.Snapshot.ExitCode is { } code
-                    && code != wait.ExitCode);
-            if (failed)
-            {
-                throw new DistributedApplicationException(
-                    $"Waiting for '{name}' failed: it is {state}, exit code {reached.Snapshot.ExitCode}.");
-            }
+            if (reached.Snapshot.ReadyHandlers is { } handlers) await handlers.WaitAsync(cancellationToken);
         }
     }
 
-    private static bool Reached(WaitAnnotation wait, ResourceEvent e)
+    private static bool Reached(WaitAnnotation wait, ResourceEvent e) => wait.WaitType switch
     {
-        var state = e.Snapshot.State?.Text;
-        if (state == KnownResourceStates.FailedToStart) return true;
-        return wait.WaitType switch
-        {
-            WaitType.WaitForCompletion => KnownResourceStates.TerminalStates.Contains(state),
-            WaitType.WaitUntilStarted => state == KnownResourceStates.Running,
-            _ => IsReady(e),
-        };
-    }
+        WaitType.WaitForCompletion => KnownResourceStates.TerminalStates.Contains(e.Snapshot.State?.Text),
+        WaitType.WaitUntilStarted => e.Snapshot.State?.Text == KnownResourceStates.Running,
+        _ => IsReady(e),
+    };
+
+    // With a dashboard at hand somebody may start it again; without one, waiting on would be waiting for ever.
+    private static bool Stops(WaitBehavior behavior, ResourceEvent e) =>
+        behavior == WaitBehavior.StopOnResourceUnavailable && e.Snapshot.State?.Text is { } state
+        && (KnownResourceStates.TerminalStates.Contains(state) || state == KnownResourceStates.RuntimeUnhealthy);
+
+    private static DistributedApplicationException Unavailable(ResourceEvent e) =>
+        new($"Stopped waiting for resource '{e.Resource.Name}': it is {e.Snapshot.State?.Text}"
+            + (e.Snapshot.ExitCode is { } code ? $" with exit code {code}." : "."));
 
     private void Publish(
         IResource resource, string id, Func<CustomResourceSnapshot, CustomResourceSnapshot> stateFactory)

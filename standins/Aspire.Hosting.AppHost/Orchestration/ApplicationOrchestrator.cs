@@ -86,10 +86,13 @@ internal sealed class ApplicationOrchestrator(
     /// <summary>A start by command: at once, since whoever asks for it has seen the states.</summary>
     public async Task StartInstanceAsync(string id, CancellationToken cancellationToken)
     {
+        // A process started now would outlive the stop that is under way.
+        _stopping.Token.ThrowIfCancellationRequested();
         var instance = Instance(id);
         await host.Eventing.PublishAsync(
             new BeforeResourceStartedEvent(instance.Resource, host.Services), cancellationToken);
-        await instance.StartAsync(cancellationToken);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
+        await instance.StartAsync(either.Token);
     }
 
     private async Task StartAllAsync()

@@ -46,8 +46,12 @@ internal sealed class ResourceConsole(
             using var tick = new PeriodicTimer(Settle, clock);
             while (await tick.WaitForNextTickAsync(stoppingToken))
             {
-                if (!IsSettled() || Table() is var table && table == shown) continue;
-                shown = Table();
+                var states = Shown(); // Taken once: they go on changing while the table is made.
+                if (!states.All(IsSettled)) continue;
+
+                var table = Table(states);
+                if (table == shown) continue;
+                shown = table;
                 Console.Out.WriteLine(shown);
             }
         }
@@ -76,24 +80,25 @@ internal sealed class ResourceConsole(
         return new(label, new StreamWriter(stream) { AutoFlush = true });
     }
 
-    private IEnumerable<ResourceEvent> Shown() =>
-        notifications.CurrentStates.Where(s => s.Resource is not ParameterResource && !s.Snapshot.IsHidden);
+    private ResourceEvent[] Shown() =>
+        [.. notifications.CurrentStates.Where(s => s.Resource is not ParameterResource && !s.Snapshot.IsHidden)];
 
-    private bool IsSettled() => Shown().All(s =>
+    private static bool IsSettled(ResourceEvent s) =>
         s.Snapshot.State?.Text is { } state
         && state != KnownResourceStates.Starting && state != KnownResourceStates.Waiting
         && state != KnownResourceStates.Stopping
-        && (state != KnownResourceStates.Running || s.Snapshot.HealthStatus == HealthStatus.Healthy));
+        && (state != KnownResourceStates.Running || s.Snapshot.HealthStatus == HealthStatus.Healthy);
 
-    private string Table()
+    private string Table(ResourceEvent[] states)
     {
         var order = model.Resources.Select((resource, index) => (resource, index))
             .ToDictionary(r => r.resource, r => r.index);
         var table = new StringBuilder($"\n  {"RESOURCE",-20}{"STATE",-28}ADDRESS\n");
-        foreach (var s in Shown().OrderBy(s => order.GetValueOrDefault(s.Resource)))
+        foreach (var s in states.OrderBy(s => order.GetValueOrDefault(s.Resource)))
         {
             var state = s.Snapshot.State!.Text;
-            var crashed = s.Snapshot.ExitCode is > 0 and var code && state == KnownResourceStates.Exited;
+            var crashed = s.Snapshot is { ExitCode: not null, State.Style: var style }
+                && style == KnownResourceStateStyles.Error;
             table.Append($"  {HostSettings.Label(s.Resource, s.ResourceId),-20}");
             table.Append($"{(crashed ? $"{state} (exit code {s.Snapshot.ExitCode})" : state),-28}");
             table.Append($"{string.Join(' ', s.Snapshot.Urls.Select(u => u.Url))}\n");

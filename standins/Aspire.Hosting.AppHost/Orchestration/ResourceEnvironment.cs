@@ -9,6 +9,7 @@ namespace Aspire.Hosting.Orchestration;
 internal sealed class ResourceEnvironment(
     IConfiguration configuration,
     IHostEnvironment environment,
+    HostSettings settings,
     DistributedApplicationExecutionContext execution,
     ResourceLoggerService loggers)
 {
@@ -81,6 +82,10 @@ internal sealed class ResourceEnvironment(
             .Select(p => $"{p.Key.UriScheme}://localhost:{p.Value}");
         variables["ASPNETCORE_URLS"] = string.Join(';', urls);
         variables["LOGGING__CONSOLE__FORMATTERNAME"] = "simple";
+
+        // Each watcher is one of the 128 that a Linux user has by default; several applications under test use them up.
+        if (settings.IsTest) variables["DOTNET_HOSTBUILDER__RELOADCONFIGONCHANGE"] = "false";
+
         variables["OTEL_SERVICE_NAME"] = resource.Name;
         variables["OTEL_RESOURCE_ATTRIBUTES"] = $"service.instance.id={instanceId[(resource.Name.Length + 1)..]}";
 
