@@ -20,7 +20,7 @@ internal sealed class ProcessGuardian : IDisposable
         while read -r _; do :; done
         [ -d "$1/processes" ] || exit 0
         round=0; told=' '
-        while [ $round -lt 50 ]; do
+        while [ $round -lt 150 ]; do
           left=
           for file in "$1"/processes/*; do
             [ -e "$file" ] || continue

@@ -23,7 +23,9 @@ internal sealed class ProcessInstance(
     IReadOnlyDictionary<EndpointAnnotation, ConnectionBalancer> balancers,
     ProcessServices host) : IDisposable
 {
-    private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(5);
+    // A service has only requests to finish; a server that keeps data may have to write much of it first.
+    private static readonly TimeSpan ServiceGrace = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ServerGrace = TimeSpan.FromSeconds(20);
 
     private readonly SemaphoreSlim _gate = new(1);
     private ChildProcess? _child;
@@ -63,7 +65,7 @@ internal sealed class ProcessInstance(
             if (_child is null) return;
 
             await PublishAsync(s => s with { State = KnownResourceStates.Stopping });
-            await _child.StopAsync(StopGrace);
+            await _child.StopAsync(resource is ProjectResource ? ServiceGrace : ServerGrace);
             await _watching;
         }
         finally

@@ -15,6 +15,7 @@ internal sealed class ResourceHealthMonitor(
     ResourceLoggerService loggers,
     IDistributedApplicationEventing eventing,
     HealthCheckService checks,
+    IHostApplicationLifetime lifetime,
     IServiceProvider services,
     TimeProvider clock) : BackgroundService
 {
@@ -26,11 +27,14 @@ internal sealed class ResourceHealthMonitor(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        // From the first word of stopping on: a server on its way down should not be asked how it is.
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(
+            stoppingToken, lifetime.ApplicationStopping);
         try
         {
-            await foreach (var change in notifications.WatchAsync(stoppingToken))
+            await foreach (var change in notifications.WatchAsync(stopping.Token))
             {
-                await FollowAsync(change, stoppingToken);
+                await FollowAsync(change, stopping.Token);
             }
         }
         catch (OperationCanceledException)
