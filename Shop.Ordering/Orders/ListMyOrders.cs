@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
@@ -6,7 +7,10 @@ using Shop.ServiceDefaults.Problems;
 
 namespace Shop.Ordering.Orders;
 
-/// <summary>The user's own orders by falling id; the cursor is the last id of the page before.</summary>
+/// <summary>
+/// The user's own orders, the newest first. By time and then id, since an id that is derived from a key says nothing
+/// about time; the cursor is both of the last order of the page before.
+/// </summary>
 internal static class ListMyOrders
 {
     private const int DefaultLimit = 20;
@@ -18,21 +22,32 @@ internal static class ListMyOrders
         ClaimsPrincipal user, OrderingDb db, CancellationToken ct, int limit = DefaultLimit, string? cursor = null)
     {
         if (limit is < 1 or > MaxLimit) return Problems.Invalid("limit", $"The limit is 1 to {MaxLimit}.");
-        Guid? after = null;
+        var userId = user.UserId();
+        var mine = db.Orders.Where(order => order.UserId == userId);
         if (cursor is not null)
         {
-            if (!Guid.TryParseExact(cursor, "N", out var id)) return Problems.Invalid("cursor", "This is no cursor.");
-            after = id;
+            if (Parse(cursor) is not var (at, id)) return Problems.Invalid("cursor", "This is no cursor.");
+            mine = mine.Where(order => EF.Functions.LessThan(
+                ValueTuple.Create(order.CreatedAt, order.Id), ValueTuple.Create(at, id)));
         }
 
-        var userId = user.UserId();
-        var page = await db.Orders
-            .Where(order => order.UserId == userId && (after == null || order.Id < after))
-            .OrderByDescending(order => order.Id)
+        var page = await mine
+            .OrderByDescending(order => order.CreatedAt).ThenByDescending(order => order.Id)
             .Take(limit + 1)
             .Select(OrderView.FromRow).AsSplitQuery().ToListAsync(ct);
         var hasMore = page.Count > limit;
         if (hasMore) page.RemoveAt(limit);
-        return TypedResults.Ok(new Response(page, hasMore ? page[^1].Id.ToString("N") : null));
+        return TypedResults.Ok(new Response(page, hasMore ? CursorOf(page[^1]) : null));
     }
+
+    private static string CursorOf(OrderView order) => string.Create(
+        CultureInfo.InvariantCulture, $"{order.CreatedAt.UtcTicks:x}-{order.Id:N}");
+
+    private static (DateTimeOffset At, Guid Id)? Parse(string cursor) =>
+        cursor.Split('-') is [var time, var text]
+        && long.TryParse(time, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var ticks)
+        && ticks >= 0 && ticks <= DateTimeOffset.MaxValue.UtcTicks
+        && Guid.TryParseExact(text, "N", out var id)
+            ? (new DateTimeOffset(ticks, TimeSpan.Zero), id)
+            : null;
 }

@@ -7,7 +7,7 @@ namespace Shop.Ordering.Orders;
 /// Orders that have been PAYMENT_PENDING for long: whoever was to start or to settle their payment may have died. Asks
 /// Payments for the truth and settles by it; a payment that is still under way is asked about again later.
 /// </summary>
-internal static class RecoverPaymentStarts
+internal static partial class RecoverPaymentStarts
 {
     private const int BatchSize = 50;
 
@@ -31,6 +31,7 @@ internal static class RecoverPaymentStarts
         var database = services.GetRequiredService<Database<OrderingDb>>();
         var payments = services.GetRequiredService<PaymentsClient>();
         var age = services.GetRequiredService<OrderingOptions>().RecoveryAgeSeconds;
+        var log = services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(RecoverPaymentStarts));
 
         var claimed = await database.TransactAsync(
             tx => tx.QueryAsync<Claim>(ClaimSql, new { tx.Now, Next = tx.Now.AddSeconds(age), BatchSize }), ct);
@@ -40,7 +41,15 @@ internal static class RecoverPaymentStarts
         {
             var state = await payments.AskAsync(orderId, paymentId, ct);
             Crash.At("RecoverPaymentStarts:after-ask");
-            if (await SettleAsync(database, orderId, state, ct)) settled++;
+            try
+            {
+                if (await SettleAsync(database, orderId, state, ct)) settled++;
+            }
+            catch (InvalidOperationException e)
+            {
+                // The two services contradict each other about this one: the proof names it, the others go on.
+                Contradicted(log, orderId, paymentId, state.Status, e);
+            }
         }
 
         return settled;
@@ -65,6 +74,9 @@ internal static class RecoverPaymentStarts
                 return false;
         }
     }
+
+    [LoggerMessage(LogLevel.Error, "Order {OrderId} cannot be settled: Payments says {Status} of payment {PaymentId}")]
+    private static partial void Contradicted(ILogger log, Guid orderId, Guid paymentId, string status, Exception e);
 
     private sealed record Claim(Guid OrderId, Guid PaymentId);
 }

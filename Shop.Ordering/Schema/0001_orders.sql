@@ -46,7 +46,7 @@ create table orders (
 
 create index orders_to_expire on orders (expires_at) where status = 'CREATED';
 create index orders_to_recover on orders (recover_at) where status = 'PAYMENT_PENDING';
-create index orders_of_user on orders (user_id, id desc);
+create index orders_of_user on orders (user_id, created_at, id);
 
 -- Product, seller, category and price as they were at that moment.
 create table order_lines (

@@ -268,19 +268,20 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
         var product = app.Shop.Stock(10);
         using var client = app.Buyer(_user);
         var placed = new List<Guid>();
-        for (var i = 0; i < 3; i++)
+        for (var i = 0; i < 5; i++)
         {
-            var order = await (await client.SendAsync(Post("/orders", Lines(product))))
+            // With a key: such an id says nothing about time.
+            var order = await (await client.SendAsync(Post("/orders", Lines(product), $"page-{i}")))
                 .Content.ReadFromJsonAsync<JsonElement>();
             placed.Add(order.GetProperty("id").GetGuid());
         }
 
-        var first = await client.GetFromJsonAsync<JsonElement>("/orders/me?limit=2");
+        var first = await client.GetFromJsonAsync<JsonElement>("/orders/me?limit=3");
         var cursor = first.GetProperty("nextCursor").GetString();
-        var second = await client.GetFromJsonAsync<JsonElement>($"/orders/me?limit=2&cursor={cursor}");
+        var second = await client.GetFromJsonAsync<JsonElement>($"/orders/me?limit=3&cursor={cursor}");
 
-        Assert.Equal([placed[2], placed[1]], Ids(first));
-        Assert.Equal([placed[0]], Ids(second));
+        Assert.Equal([placed[4], placed[3], placed[2]], Ids(first));
+        Assert.Equal([placed[1], placed[0]], Ids(second));
         Assert.False(second.TryGetProperty("nextCursor", out _));
         using var stranger = app.Buyer(Guid.CreateVersion7());
         Assert.Equal(404, (int)(await stranger.GetAsync($"/orders/{placed[0]}")).StatusCode);
