@@ -60,14 +60,15 @@ public sealed class HoldVerdictTests(OrderingApp app) : IClassFixture<OrderingAp
         using var inside = app.Inside();
         var orders = Enumerable.Range(0, 60).Select(_ => NewOrder()).ToArray();
 
-        var stored = Task.WhenAll(orders.Select(order => store.RunAsync(order, default)));
-        var asked = await inside.PostAsJsonAsync(
+        var asking = inside.PostAsJsonAsync(
             "/internal/orders/hold-verdicts", new { orderIds = orders.Select(order => order.Id).ToArray() });
+        var stored = new List<DateTimeOffset?>();
+        foreach (var order in orders) stored.Add(await store.RunAsync(order, default));
 
+        var asked = await asking;
         var verdicts = (await asked.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("verdicts").EnumerateArray()
             .Select(verdict => verdict.GetProperty("verdict").GetString()).ToArray();
-        Assert.Equal(
-            (await stored).Select(createdAt => createdAt is null ? "RELEASE" : "KEEP"), verdicts);
+        Assert.Equal(stored.Select(createdAt => createdAt is null ? "RELEASE" : "KEEP"), verdicts);
     }
 
     [Fact]

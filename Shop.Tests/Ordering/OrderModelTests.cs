@@ -81,7 +81,7 @@ public sealed class OrderModelTests
                 case Step.StartPayment:
                     Start(payment);
                     break;
-                case Step.Capture when _started.Contains(payment) && !_failed.Contains(payment):
+                case Step.Capture when !_failed.Contains(payment):
                     Captured.Add(payment);
                     Complete(payment);
                     break;
@@ -115,6 +115,8 @@ public sealed class OrderModelTests
 
         private void Start(Guid payment)
         {
+            // A capture that this order was never asked about is a stray: Payments does not start it any more.
+            if (Captured.Contains(payment) && !_started.Contains(payment)) return;
             var decision = Decide(new OrderCommand.StartPayment(payment, _failed.Contains(payment), _now));
             if (decision.Verdict != OrderVerdict.Done) return;
             (Status, _paymentId) = (decision.Next, payment);
