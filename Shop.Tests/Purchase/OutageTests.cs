@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using Aspire.Hosting.ApplicationModel;
 using Shop.Tests.Fixtures;
 using static Shop.Tests.Purchase.Buying;
 
@@ -25,7 +26,7 @@ public sealed class OutageTests(BreakableShop shop) : IClassFixture<BreakableSho
         var product = await shop.PlentifulProductAsync();
         Assert.Equal(HttpStatusCode.Created, (await buyer.PlaceAsync(product)).Status);
 
-        await shop.CommandAsync("catalog", "resource-stop");
+        await shop.CommandAsync("catalog", KnownResourceCommands.StopCommand);
         for (var i = 0; i < 6; i++)
         {
             var refused = await buyer.PlaceAsync(product, card: "tok_ok");
@@ -39,7 +40,7 @@ public sealed class OutageTests(BreakableShop shop) : IClassFixture<BreakableSho
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await buyer.PlaceAsync(product)).Status);
         Assert.InRange(Stopwatch.GetElapsedTime(asked), TimeSpan.Zero, TimeSpan.FromSeconds(1));
 
-        await shop.CommandAsync("catalog", "resource-start");
+        await shop.CommandAsync("catalog", KnownResourceCommands.StartCommand);
         await shop.WaitUntilHealthyAsync("catalog");
         var recovered = await Eventually.GetAsync(
             () => buyer.PlaceAsync(product, card: "tok_ok"), answer => answer.Status == HttpStatusCode.Created,
