@@ -14,11 +14,6 @@ internal static class CatalogServices
             (calls, ct) => ReserveMany.FlushAsync(services.GetRequiredService<Database<CatalogDb>>(), calls, ct)));
         builder.Services.AddHostedService(
             services => services.GetRequiredService<SharedCommit<ReserveStock.Call, ReserveStock.Response>>());
-        builder.Services.AddSingleton(services => new SharedCommit<ResolveHolds.Item, HoldVerdict>(
-            async (items, ct) => await ResolveHolds.RunAsync(
-                services.GetRequiredService<Database<CatalogDb>>(), items, ct)));
-        builder.Services.AddHostedService(
-            services => services.GetRequiredService<SharedCommit<ResolveHolds.Item, HoldVerdict>>());
         builder.Services.ConfigureHttpJsonOptions(
             json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, CatalogJson.Default));
         if (builder.Environment.IsDevelopment()) builder.Services.AddHostedService<SampleProductsService>();

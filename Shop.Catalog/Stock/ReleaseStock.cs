@@ -12,10 +12,10 @@ internal static class ReleaseStock
     public sealed record Response(Guid OrderId, HoldVerdict Verdict);
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
-        Request request, SharedCommit<ResolveHolds.Item, HoldVerdict> ends, CancellationToken ct)
+        Request request, Database<CatalogDb> db, CancellationToken ct)
     {
         if (request.OrderId == Guid.Empty) return Problems.Invalid("orderId", "required");
-        var verdict = await ends.RunAsync(new(request.OrderId, HoldCommand.Release), ct);
-        return TypedResults.Ok(new Response(request.OrderId, verdict));
+        var verdicts = await ResolveHolds.RunAsync(db, [new(request.OrderId, HoldCommand.Release)], ct);
+        return TypedResults.Ok(new Response(request.OrderId, verdicts[0]));
     }
 }

@@ -48,10 +48,22 @@ public sealed class SharedCommit<TItem, TResult>(
         }
         finally
         {
-            _queue.Writer.TryComplete();
-            while (_queue.Reader.TryRead(out var pending)) batch.Add(pending);
             foreach (var left in batch) left.Answer.TrySetCanceled(CancellationToken.None);
+            CancelQueued();
         }
+    }
+
+    /// <summary>Also where the host stops before the flusher began: nobody would ever answer the queued ones.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        CancelQueued();
+    }
+
+    private void CancelQueued()
+    {
+        _queue.Writer.TryComplete();
+        while (_queue.Reader.TryRead(out var pending)) pending.Answer.TrySetCanceled(CancellationToken.None);
     }
 
     private async Task FlushAsync(List<Pending> batch, CancellationToken ct)

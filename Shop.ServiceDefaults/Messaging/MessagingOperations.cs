@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Shop.ServiceDefaults.Messaging;
 
-/// <summary>What an operator sees and does: outboxes, streams, and the events that were parked (dead letters).</summary>
+/// <summary>What an operator sees and does: outboxes, streams, and parked events (dead letters).</summary>
 public sealed class MessagingOperations
 {
     private const int MaxKeysReplayed = 100;

@@ -33,10 +33,12 @@ internal sealed class OutboxReader(NpgsqlConnection connection)
     public bool HasUndecided => _horizon is not null;
 
     /// <summary>
-    /// The plan must never turn into a sequential scan because statistics are old: this connection does nothing else.
+    /// The plan must be a walk along the primary key, also where statistics are old: anything else reads or sorts all
+    /// that waits, for each batch. This connection does nothing else.
     /// </summary>
     public Task PrepareAsync(CancellationToken ct) =>
-        connection.ExecuteAsync(new CommandDefinition("set enable_seqscan = off", cancellationToken: ct));
+        connection.ExecuteAsync(new CommandDefinition(
+            "set enable_seqscan = off; set enable_bitmapscan = off; set enable_sort = off", cancellationToken: ct));
 
     /// <summary>
     /// The id up to which everything is committed or never will be; at least <paramref name="after"/>.

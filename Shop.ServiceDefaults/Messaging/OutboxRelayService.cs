@@ -26,7 +26,8 @@ internal sealed partial class OutboxRelayService<TDb>(
         update leases set last_id = @lastId, renewed_at = clock_timestamp() where name = @name and epoch = @epoch
         """; // 0 rows: another process holds the lease.
 
-    private const string ForgetSessionSql = "unlisten *; reset enable_seqscan";
+    private const string ForgetSessionSql =
+        "unlisten *; reset enable_seqscan; reset enable_bitmapscan; reset enable_sort";
 
     private static readonly TimeSpan UndecidedPause = TimeSpan.FromMilliseconds(2);
 

@@ -82,7 +82,7 @@ internal sealed partial class ParkedReplay<TDb>(
         return result;
     }
 
-    private Task NoteAsync(long id, Exception e, CancellationToken ct) =>
+    private Task<int> NoteAsync(long id, Exception e, CancellationToken ct) =>
         database.TransactAsync(tx => tx.ExecuteAsync(NoteSql, new { id, error = e.ToString() }), ct);
 
     private async Task RunAfterCommitAsync(

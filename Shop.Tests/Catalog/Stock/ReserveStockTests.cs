@@ -231,7 +231,6 @@ public sealed class ReserveStockTests(CatalogFixture shop) : IClassFixture<Catal
     {
         using var client = shop.Internal(replica);
         using var response = await client.PostAsJsonAsync("/internal/stocks/release", new { orderId });
-        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         return (await response.Content.ReadFromJsonAsync<ReleaseStock.Response>(ShopJson.Options))!.Verdict;
     }
 
@@ -239,7 +238,6 @@ public sealed class ReserveStockTests(CatalogFixture shop) : IClassFixture<Catal
     {
         using var client = shop.Internal(replica);
         using var response = await client.PostAsJsonAsync("/internal/stocks/commit", new { orderId });
-        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         return (await response.Content.ReadFromJsonAsync<CommitStock.Response>(ShopJson.Options))!.Verdict;
     }
 

@@ -1,6 +1,7 @@
 using Dapper;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
+using Shop.Tests.Fixtures;
 using StackExchange.Redis;
 
 namespace Shop.Tests.ServiceDefaults.Messaging;
@@ -25,10 +26,9 @@ public sealed class KernelDatabase : IAsyncLifetime
 
     private readonly string _suffix = Guid.CreateVersion7().ToString("N");
 
-    private static string Server => Environment.GetEnvironmentVariable("SHOP_TEST_POSTGRES")
-        ?? "Host=127.0.0.1;Port=15432;Username=postgres";
+    private string _server = "";
 
-    public static string Redis => Environment.GetEnvironmentVariable("SHOP_TEST_REDIS") ?? "127.0.0.1:16379";
+    public string Redis { get; private set; } = "";
 
     public string Main => ConnectionString($"kernel_{_suffix}");
 
@@ -38,6 +38,7 @@ public sealed class KernelDatabase : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
+        (_server, Redis) = await TestServers.GetAsync();
         Multiplexer = await ConnectionMultiplexer.ConnectAsync(Redis);
         foreach (var name in Names) await ExecuteAsync(ConnectionString("postgres"), $"create database {name}");
         foreach (var database in new[] { Main, Other }) await ExecuteAsync(database, EffectsSql);
@@ -75,6 +76,6 @@ public sealed class KernelDatabase : IAsyncLifetime
 
     private IEnumerable<string> Names => [$"kernel_{_suffix}", $"kernel_{_suffix}_other"];
 
-    private static string ConnectionString(string database) =>
-        new NpgsqlConnectionStringBuilder(Server) { Database = database, Pooling = false }.ConnectionString;
+    private string ConnectionString(string database) =>
+        new NpgsqlConnectionStringBuilder(_server) { Database = database, Pooling = false }.ConnectionString;
 }

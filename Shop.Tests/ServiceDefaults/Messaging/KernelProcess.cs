@@ -30,7 +30,7 @@ public sealed class KernelProcess : IAsyncDisposable
         {
             ["ConnectionStrings:kerneldb"] = Pooled(databases.Main),
             ["ConnectionStrings:otherdb"] = Pooled(databases.Other),
-            ["ConnectionStrings:cache"] = KernelDatabase.Redis,
+            ["ConnectionStrings:cache"] = databases.Redis,
             ["Messaging:StreamPrefix"] = prefix,
             ["Messaging:LeaseRenewMilliseconds"] = "100",
             ["Messaging:LeaseTakeoverMilliseconds"] = "500",

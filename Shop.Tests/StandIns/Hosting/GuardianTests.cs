@@ -12,7 +12,6 @@ public sealed class GuardianTests : IDisposable
 
     private readonly ConcurrentQueue<string> _output = new();
     private readonly DirectoryInfo _temp = Directory.CreateTempSubdirectory("guardian-");
-    private Process? _host;
 
     [Theory]
     [InlineData("KILL")]
@@ -21,7 +20,7 @@ public sealed class GuardianTests : IDisposable
     [InlineData("HUP")]
     public async Task However_the_host_ends_nothing_it_started_stays(string signal)
     {
-        var host = _host = StartHost();
+        using var host = StartHost();
         var processes = Array.Empty<int>();
         await AppUnderTest.EventuallyAsync(
             () =>
@@ -44,12 +43,7 @@ public sealed class GuardianTests : IDisposable
             () => Task.FromResult(_temp.GetDirectories("shop-host-*").Length == 0), "the scratch folder has gone");
     }
 
-    public void Dispose()
-    {
-        if (_host is { HasExited: false }) _host.Kill(); // A test that failed half-way leaves nothing behind either.
-        _host?.Dispose();
-        if (Directory.Exists(_temp.FullName)) Directory.Delete(_temp.FullName, recursive: true);
-    }
+    public void Dispose() => _temp.Delete(recursive: true);
 
     private Process StartHost()
     {

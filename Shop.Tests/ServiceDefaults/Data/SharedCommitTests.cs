@@ -1,0 +1,113 @@
+using Shop.ServiceDefaults.Data;
+using Shop.Tests.ServiceDefaults.Messaging;
+
+namespace Shop.Tests.ServiceDefaults.Data;
+
+public sealed class SharedCommitTests(KernelDatabase databases) : KernelTests(databases)
+{
+    private const string InsertSql = """
+        insert into effects (event_id, key, version, what)
+        select item.id, item.id, case item.what when 'poison' then null else 1 end, item.what
+          from unnest(@ids, @whats) as item (id, what)
+         where not exists (select from effects where event_id = item.id)
+        """;
+
+    [Fact]
+    public async Task Items_that_arrive_together_share_commits_and_each_gets_its_own_answer()
+    {
+        var batches = new List<int>();
+        using var shared = new SharedCommit<int, int>(async (items, ct) =>
+        {
+            batches.Add(items.Count);
+            await Task.Delay(20, ct);
+            return [.. items.Select(item => item * 2)];
+        });
+        await shared.StartAsync(CancellationToken.None);
+
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 200).Select(item => shared.RunAsync(item, CancellationToken.None)));
+
+        Assert.Equal(Enumerable.Range(0, 200).Select(item => item * 2), answers);
+        Assert.Equal(200, batches.Sum());
+        Assert.InRange(batches.Count, 1, 100);
+        await shared.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task A_poisoned_item_fails_its_own_caller_only()
+    {
+        await using var process = await KernelProcess.StartAsync(Databases, Prefix, _ => { });
+        var hold = new TaskCompletionSource();
+        using var shared = Effects(process.Database, () => hold.Task);
+        await shared.StartAsync(CancellationToken.None);
+        var ids = Enumerable.Range(0, 50).Select(_ => Guid.CreateVersion7()).ToArray();
+
+        var callers = ids
+            .Select((id, i) => shared.RunAsync(new(id, i == 17 ? "poison" : "fine"), CancellationToken.None))
+            .ToArray();
+        hold.SetResult();
+
+        for (var i = 0; i < callers.Length; i++)
+        {
+            if (i == 17) await Assert.ThrowsAsync<Npgsql.PostgresException>(() => callers[17]);
+            else Assert.Equal(ids[i], await callers[i]);
+        }
+
+        Assert.Equal(49, (await EffectsAsync(ids)).Count);
+        await shared.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task After_a_lost_commit_every_caller_gets_the_true_answer_and_nothing_is_done_twice()
+    {
+        await using var proxy = new CommitLosingProxy(Databases.Main);
+        await using var process = await KernelProcess.StartAsync(
+            Databases, Prefix, _ => { }, ("ConnectionStrings:kerneldb", proxy.ConnectionString));
+        using var shared = Effects(process.Database, () => Task.CompletedTask);
+        await shared.StartAsync(CancellationToken.None);
+        var ids = Enumerable.Range(0, 20).Select(_ => Guid.CreateVersion7()).ToArray();
+
+        proxy.LoseNextCommit();
+        var answers = await Task.WhenAll(
+            ids.Select(id => shared.RunAsync(new(id, "fine"), CancellationToken.None)));
+
+        Assert.Equal(1, proxy.Lost);
+        Assert.Equal(ids, answers);
+        Assert.Equal(ids.Order(), (await EffectsAsync(ids)).Select(effect => effect.EventId).Order());
+        await shared.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task A_stop_answers_those_who_still_wait()
+    {
+        using var shared = new SharedCommit<int, int>(async (items, ct) =>
+        {
+            await Task.Delay(Timeout.Infinite, ct);
+            return [];
+        });
+        await shared.StartAsync(CancellationToken.None);
+        var waiting = shared.RunAsync(1, CancellationToken.None);
+
+        await shared.StopAsync(CancellationToken.None);
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting.WaitAsync(TimeSpan.FromSeconds(10)));
+    }
+
+    private static SharedCommit<Item, Guid> Effects(Database<KernelDb> database, Func<Task> before) => new(
+        async (items, ct) =>
+        {
+            await before();
+            await database.TransactAsync(
+                tx => tx.ExecuteAsync(
+                    InsertSql,
+                    new
+                    {
+                        ids = items.Select(item => item.Id).ToArray(),
+                        whats = items.Select(item => item.What).ToArray(),
+                    }),
+                ct);
+            return [.. items.Select(item => item.Id)];
+        });
+
+    private sealed record Item(Guid Id, string What);
+}
