@@ -14,7 +14,7 @@ public sealed class PaymentsOptions
     /// </summary>
     public double LeaseSeconds { get; set; } = 60;
 
-    /// <summary>The pause before the processor is asked again about an unknown outcome; each next one doubles.</summary>
+    /// <summary>The pause before the processor is asked about an unknown outcome; each next one doubles.</summary>
     public double AskPauseSeconds { get; set; } = 2;
 
     public double AskPauseMaxSeconds { get; set; } = 300;

@@ -11,7 +11,7 @@ namespace Shop.Payments.Payments;
 /// <summary>A payment as its owner or an admin sees it. For anybody else it is not there.</summary>
 internal static class GetPayment
 {
-    /// <summary>Amounts in minor units; <paramref name="Refunded"/> counts what has arrived back, not what was asked.</summary>
+    /// <summary>Amounts in minor units; Refunded counts what has arrived back, not what was asked for.</summary>
     public sealed record Response(
         Guid Id, Guid? OrderId, PaymentStatus Status, string Method, long Amount, long Card, long Points,
         long Refunded, string Currency, string? Failure, DateTimeOffset CreatedAt);

@@ -30,7 +30,7 @@ internal static class PayOrder
 
         if (await StoredAnswer.FindAsync(database, userId, key, ct) is { } stored) return stored.Send(http);
 
-        // Dying after Ordering's yes leaves its order PAYMENT_PENDING: its sweep asks about the id and gets a tombstone.
+        // Dying after Ordering's yes leaves the order PAYMENT_PENDING: its sweep asks about the id, gets a tombstone.
         var started = await ordering.StartPaymentAsync(request.OrderId, key.ResourceId, userId, ct);
         if (started is PaymentStart.Refused refused) return refused.Problem;
 

@@ -43,7 +43,11 @@ internal static class PayOrderInOneCall
         if (request.Amount < 1) errors["amount"] = ["amount must be at least 1."];
         if (request.Currency is not { Length: 3 }) errors["currency"] = ["currency must be an ISO 4217 code."];
         if (request.Lines is not { Length: > 0 }) errors["lines"] = ["lines are required."];
-        else if (!OrderedLine.AddUpTo(request.Lines, request.Amount)) errors["lines"] = ["lines must add up to amount."];
+        else if (!OrderedLine.AddUpTo(request.Lines, request.Amount))
+        {
+            errors["lines"] = ["lines must add up to amount."];
+        }
+
         return errors;
     }
 

@@ -49,7 +49,7 @@ internal enum PaymentVerdict
     /// <summary>Money came for a payment that had ended: it was recorded and is owed back.</summary>
     RefundOwed,
 
-    /// <summary>The processor speaks of another amount than was asked for. Nothing was changed; a person must look.</summary>
+    /// <summary>The processor speaks of another amount than was asked for. Nothing was changed.</summary>
     AmountDiffers,
 
     /// <summary>There is no such payment.</summary>

@@ -4,7 +4,7 @@ using Shop.ServiceDefaults.Messaging;
 
 namespace Shop.Payments.Refunds;
 
-/// <summary>Race 10: an order that was cancelled after payment, or that can't take its payment, wants it back.</summary>
+/// <summary>Race 10: an order cancelled after payment, or that can't take its payment, wants it back.</summary>
 internal static class OnOrderRefundDue
 {
     private const string OpenRefundSql = """

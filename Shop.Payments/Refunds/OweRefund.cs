@@ -45,13 +45,13 @@ internal static class OweRefund
          where l.payment_id = @paymentId and l.product_id = rest.product_id
         """;
 
-    /// <summary>Race 2: money came for a payment that had ended. No lines and no restock: the order is not concerned.</summary>
+    /// <summary>Race 2: money came for a payment that had ended. The order is not concerned.</summary>
     public static Task<bool> ForLateCaptureAsync(Transaction<PaymentsDb> tx, Guid paymentId) =>
         RunAsync(
             tx, paymentId, DerivedId.From(paymentId, RefundCauses.LateCapture), RefundCauses.LateCapture,
             "captured after the payment had ended", restock: false);
 
-    /// <summary>Race 10: the order wants back all that is left, under the id that it chose. False: nothing is left.</summary>
+    /// <summary>Race 10: the order wants back all that is left, under its id. False: nothing is left.</summary>
     public static async Task<bool> ForOrderAsync(
         Transaction<PaymentsDb> tx, Guid paymentId, Guid refundId, string reason, bool restock)
     {

@@ -3,7 +3,7 @@ using Shop.ServiceDefaults.Data;
 
 namespace Shop.Payments.Refunds;
 
-/// <summary>REQUESTED -> PROCESSING -> COMPLETED or, unless the shop owes it, FAILED with its room given back.</summary>
+/// <summary>REQUESTED -> PROCESSING -> COMPLETED, or FAILED with its room given back unless the shop owes it.</summary>
 public enum RefundStatus
 {
     Requested,

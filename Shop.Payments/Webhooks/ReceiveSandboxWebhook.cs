@@ -43,7 +43,8 @@ internal static class ReceiveSandboxWebhook
         if (verdict is PaymentVerdict.AmountDiffers or PaymentVerdict.TooLate or PaymentVerdict.Unknown)
         {
             log.LogError(
-                "Webhook {Id} {Type} of {Key} disagrees with us: {Verdict}", notice.Id, notice.Type, notice.Key, verdict);
+                "Webhook {Id} {Type} of {Key} disagrees with us: {Verdict}", notice.Id, notice.Type, notice.Key,
+                verdict);
         }
 
         // Said again later it may find what it speaks of; said once more now it may not.

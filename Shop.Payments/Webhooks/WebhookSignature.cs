@@ -23,6 +23,8 @@ internal static class WebhookSignature
 {
     public const string Header = "Sandbox-Signature";
 
+    private const int MacPartLength = 3 + (2 * SHA256.HashSizeInBytes);
+
     public static SignatureVerdict Verify(
         string? header, ReadOnlySpan<byte> body, string secret, DateTimeOffset now, TimeSpan tolerance)
     {
@@ -53,7 +55,7 @@ internal static class WebhookSignature
             {
                 hasTime = long.TryParse(part.AsSpan(2), NumberStyles.None, CultureInfo.InvariantCulture, out time);
             }
-            else if (part.StartsWith("v1=", StringComparison.Ordinal) && part.Length == 3 + (2 * SHA256.HashSizeInBytes))
+            else if (part.StartsWith("v1=", StringComparison.Ordinal) && part.Length == MacPartLength)
             {
                 var bytes = new byte[SHA256.HashSizeInBytes];
                 var status = Convert.FromHexString(part.AsSpan(3), bytes, out _, out _);

@@ -65,7 +65,8 @@ public sealed class OwedRefundTests : IAsyncLifetime
 
         Assert.Equal("COMPLETED not-now", await StateAsync(id));
         Assert.Equal(1_000, _app.Processor.RefundedOf(id));
-        Assert.Equal(6, await _app.ScalarAsync<int>("select try_count from refunds where payment_id = @id", new { id }));
+        Assert.Equal(
+            6, await _app.ScalarAsync<int>("select try_count from refunds where payment_id = @id", new { id }));
     }
 
     [Fact]

@@ -85,7 +85,8 @@ public sealed class RecoverPaymentsTests : IAsyncLifetime
         for (var question = 0; question < 3; question++)
         {
             pauses.Add(await _app.ScalarAsync<double>(
-                "select extract(epoch from next_ask_at - updated_at)::float8 from payments where id = @id", new { id }));
+                "select extract(epoch from next_ask_at - updated_at)::float8 from payments where id = @id",
+                new { id }));
             _app.Clock.Advance(TimeSpan.FromMinutes(1));
             await SweepAsync();
         }

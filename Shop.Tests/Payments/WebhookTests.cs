@@ -107,7 +107,8 @@ public sealed class WebhookTests(PaymentsApp app) : IClassFixture<PaymentsApp>
         Assert.Equal(
             "LATE_CAPTURE COMPLETED 1000 true",
             await app.ScalarAsync<string>(
-                "select concat_ws(' ', cause, status, card, owed::text) from refunds where payment_id = @id", new { id }));
+                "select concat_ws(' ', cause, status, card, owed::text) from refunds where payment_id = @id",
+                new { id }));
         Assert.Equal(1_000, app.Processor.RefundedOf(id));
         Assert.Equal(
             ["PaymentRequested.v1", "PaymentFailed.v1", "RefundRequested.v1", "RefundCompleted.v1"],
