@@ -23,6 +23,9 @@ internal static class Buying
         public string Text(string field) => Body.GetProperty(field).GetString()!;
 
         public long Number(string field) => Body.GetProperty(field).GetInt64();
+
+        // The one a record would write reads Problem, which only a refusal has: every failing wait would throw.
+        public override string ToString() => $"{(int)Status} {Body}";
     }
 
     public static string NewKey() => Guid.CreateVersion7().ToString();
