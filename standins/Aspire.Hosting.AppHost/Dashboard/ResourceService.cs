@@ -40,7 +40,16 @@ internal sealed class ResourceService(
             IPAddress.Loopback, wanted, listen => listen.Protocols = HttpProtocols.Http2));
         _app = builder.Build();
         _app.Run(AnswerAsync);
-        await _app.StartAsync(cancellationToken);
+        try
+        {
+            await _app.StartAsync(cancellationToken);
+        }
+        catch (IOException taken)
+        {
+            throw new DistributedApplicationException(
+                $"Port {wanted}, where the dashboard asks for resources, is taken: another run?", taken);
+        }
+
         return _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
     }
 
