@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace Shop.Tests.ServiceDefaults.Messaging;
 
-/// <summary>What the tests of the kernel share: events, a handler that leaves a trace, and waiting with a deadline.</summary>
+/// <summary>What the kernel's tests share: events, a handler that leaves a trace, and waiting.</summary>
 public abstract class KernelTests(KernelDatabase databases) : IClassFixture<KernelDatabase>
 {
     protected const string Group = "kernel-orders";

@@ -134,7 +134,8 @@ public sealed class RelayTests(KernelDatabase databases) : KernelTests(databases
         {
             var fields = (string[])((RedisResult[])entry!)[1]!;
             var named = fields.Chunk(2).ToDictionary(pair => pair[0], pair => pair[1]);
-            if (named["key"] == key.ToString()) versions.Add(long.Parse(named["version"], CultureInfo.InvariantCulture));
+            if (named["key"] != key.ToString()) continue;
+            versions.Add(long.Parse(named["version"], CultureInfo.InvariantCulture));
         }
 
         return versions;

@@ -84,11 +84,13 @@ public sealed class UpkeepTests(KernelDatabase databases) : KernelTests(database
             },
             CancellationToken.None);
         await EventuallyAsync(
-            async () => (long)await Redis.ExecuteAsync("XLEN", StreamKey) == 401 && await PendingAsync() == 1,
+            async () => (long)await Redis.ExecuteAsync("XLEN", StreamKey) >= 401 && await PendingAsync() == 1,
             "all but one handled");
 
+        var length = (long)await Redis.ExecuteAsync("XLEN", StreamKey);
+
         await upkeep.TrimStreamsAsync(CancellationToken.None);
-        Assert.Equal(401, (long)await Redis.ExecuteAsync("XLEN", StreamKey));
+        Assert.Equal(length, (long)await Redis.ExecuteAsync("XLEN", StreamKey));
 
         Volatile.Write(ref open, true);
         await EventuallyAsync(async () => await PendingAsync() == 0, "all handled");
