@@ -14,7 +14,7 @@ public sealed class DatabaseOptions
     /// <summary>PostgreSQL <c>statement_timeout</c>, milliseconds.</summary>
     public int StatementTimeoutMs { get; set; } = 10_000;
 
-    /// <summary>PostgreSQL <c>idle_in_transaction_session_timeout</c>, milliseconds: a stalled process lets go.</summary>
+    /// <summary>PostgreSQL <c>idle_in_transaction_session_timeout</c>, ms: a stalled process lets go.</summary>
     public int IdleInTransactionTimeoutMs { get; set; } = 5_000;
 
     /// <summary>How often a transaction that met a lock is run before the caller hears 503.</summary>

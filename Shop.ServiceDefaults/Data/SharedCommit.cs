@@ -1,12 +1,13 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
+using Npgsql;
 
 namespace Shop.ServiceDefaults.Data;
 
 /// <summary>
 /// Many requests, one transaction. Callers queue their item; one flusher takes what has arrived while the last flush
 /// was committing and runs it as one batch, so a lone item waits for nobody and there is no timer. When a batch fails,
-/// its items are run one by one, so that one bad item fails only its own caller.
+/// its items are run one by one, so that one bad item fails only its own caller; a database that is away fails all.
 /// </summary>
 /// <param name="flush">
 /// Commits a batch and answers a result for every item, in order. It must be idempotent by the items' ids: after a
@@ -80,9 +81,24 @@ public sealed class SharedCommit<TItem, TResult>(
                 return;
             }
 
-            foreach (var pending in batch) await FlushAsync([pending], ct);
+            await RunOneByOneAsync(batch, ct);
         }
     }
+
+    private async Task RunOneByOneAsync(List<Pending> batch, CancellationToken ct)
+    {
+        for (var i = 0; i < batch.Count; i++)
+        {
+            await FlushAsync([batch[i]], ct);
+            if (batch[i].Answer.Task.Exception?.InnerException is not { } e || !IsOutage(e)) continue;
+
+            // The others would only wait for the same unreachable database, and new callers behind them.
+            foreach (var rest in batch.Skip(i + 1)) rest.Answer.TrySetException(e);
+            return;
+        }
+    }
+
+    private static bool IsOutage(Exception e) => e is NpgsqlException and not PostgresException;
 
     private async Task AnswerAsync(List<Pending> batch, CancellationToken ct)
     {

@@ -31,7 +31,7 @@ internal static class SqlTypes
 
 public static class Instants
 {
-    /// <summary>Cuts an instant to PostgreSQL's resolution, so that a stored one compares equal when read back.</summary>
+    /// <summary>Cuts an instant to PostgreSQL's resolution, so that a stored one reads back equal.</summary>
     public static DateTimeOffset ToMicroseconds(this DateTimeOffset instant) =>
         instant.AddTicks(-(instant.Ticks % TimeSpan.TicksPerMicrosecond));
 }

@@ -24,7 +24,7 @@ public sealed class Transaction<TDb>
 
     public TimeProvider Clock { get; }
 
-    /// <summary>The clock at microseconds, PostgreSQL's own resolution, so that what is stored reads back equal.</summary>
+    /// <summary>The clock at PostgreSQL's resolution, microseconds, so that what is stored reads back equal.</summary>
     public DateTimeOffset Now => Clock.GetUtcNow().ToMicroseconds();
 
     internal bool Refused { get; private set; }

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Shop.ServiceDefaults.Events;
 
-/// <summary>The JSON of every event, generated at build time: an event that is not listed here cannot be published.</summary>
+/// <summary>The JSON of every event, generated at build time: what is not listed here cannot be published.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(UserCreated))]
 [JsonSerializable(typeof(PointCharged))]

@@ -59,7 +59,8 @@ public sealed record CouponUsed(Guid CouponId, Guid UserId, Guid OrderId, DateTi
 }
 
 [Event("order-events", "ShipmentRequested.v1")]
-public sealed record ShipmentRequested(Guid OrderId, Guid ShipmentId, Guid SellerId, DateTimeOffset RequestedAt) : IEvent
+public sealed record ShipmentRequested(Guid OrderId, Guid ShipmentId, Guid SellerId, DateTimeOffset RequestedAt)
+    : IEvent
 {
     public Guid Key => OrderId;
 }

@@ -25,7 +25,9 @@ public static class ServiceClients
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentException.ThrowIfNullOrEmpty(service);
         var options = builder.AddServicePipeline(service, configure);
-        var client = builder.Services.AddHttpClient<TClient>(ConfigureFor(service)).AddResilience(service);
+        // Named in full: two services may call theirs OrderingClient, and the workers host both.
+        var client = builder.Services
+            .AddHttpClient<TClient>(typeof(TClient).FullName!, ConfigureFor(service)).AddResilience(service);
         if (options.SendServiceToken)
         {
             client.AddHttpMessageHandler(services => ActivatorUtilities.CreateInstance<ServiceTokenHandler>(services));

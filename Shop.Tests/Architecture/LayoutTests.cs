@@ -31,7 +31,8 @@ public sealed class LayoutTests
             select project;
 
         Assert.Subset(
-            new HashSet<string> { "Shop.Workers", "Shop.AppHost", "Shop.Tests", "Shop.Bench" }, referencing.ToHashSet());
+            new HashSet<string> { "Shop.Workers", "Shop.AppHost", "Shop.Tests", "Shop.Bench" },
+            referencing.ToHashSet());
     }
 
     [Fact]

@@ -8,7 +8,7 @@ using static Shop.Tests.Ordering.OrderingApp;
 
 namespace Shop.Tests.Ordering;
 
-/// <summary>The answer to a COMMIT is lost: nobody knows whether it was kept, and everybody gets the true answer.</summary>
+/// <summary>The answer to a COMMIT is lost: nobody knows if it was kept, and everybody gets the true answer.</summary>
 public sealed class LostCommitTests(OrderingApp app) : IClassFixture<OrderingApp>
 {
     [Fact]
@@ -29,7 +29,8 @@ public sealed class LostCommitTests(OrderingApp app) : IClassFixture<OrderingApp
         var ids = await Task.WhenAll(answers.Select(async answer =>
             (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetGuid()));
         Assert.Equal(50, ids.Distinct().Count());
-        Assert.Equal(51, await app.ScalarAsync<long>("select count(*) from orders where user_id = @user", new { user }));
+        Assert.Equal(
+            51, await app.ScalarAsync<long>("select count(*) from orders where user_id = @user", new { user }));
         Assert.Equal(49, app.Shop.Left(product));
         Assert.All(ids, id => Assert.True(app.Shop.Holds(id)));
         foreach (var id in ids) Assert.Equal(["OrderCreated.v1"], await app.EventsAsync(id));

@@ -32,7 +32,8 @@ public sealed class OrderModelTests
         foreach (var (step, payment) in life) order.Take(step, Payments[payment]);
 
         // A captured payment is the order's own or is sent back; a payment that took nothing never made an order paid.
-        return order.Captured.All(paid => order.Refunded.Contains(paid) != (order.PaidBy == paid) || order.CancelRequested)
+        return order.Captured.All(
+                paid => order.Refunded.Contains(paid) != (order.PaidBy == paid) || order.CancelRequested)
             && order.PaidBy is null == !order.Status.WasPaid()
             && (order.PaidBy is not { } by || order.Captured.Contains(by))
             && order.TimesPaid <= 1

@@ -66,7 +66,8 @@ internal static class Buying
         buyer.Payments.PostAsync(
             "/payments", new { orderId = order, method = "CARD", cardToken = card }, key ?? NewKey());
 
-    public static Task<Answer> OrderAsync(this ShopUser buyer, Guid order) => buyer.Ordering.AskAsync($"/orders/{order}");
+    public static Task<Answer> OrderAsync(this ShopUser buyer, Guid order) =>
+        buyer.Ordering.AskAsync($"/orders/{order}");
 
     public static Task<Answer> OrderBecomesAsync(this ShopUser buyer, Guid order, string status) =>
         Eventually.GetAsync(

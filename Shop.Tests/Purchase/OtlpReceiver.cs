@@ -12,8 +12,8 @@ namespace Shop.Tests.Purchase;
 public sealed record ReceivedSpan(string Service, string TraceId, string Name, string EventType);
 
 /// <summary>
-/// An OTLP/HTTP endpoint that keeps spans. It reads the few fields it needs of ExportTraceServiceRequest by their numbers
-/// in opentelemetry/proto/trace/v1/trace.proto.
+/// An OTLP/HTTP endpoint that keeps spans. It reads the few fields it needs of ExportTraceServiceRequest by their
+/// numbers in opentelemetry/proto/trace/v1/trace.proto.
 /// </summary>
 public sealed class OtlpReceiver : IAsyncDisposable
 {

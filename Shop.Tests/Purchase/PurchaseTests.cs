@@ -13,7 +13,8 @@ public sealed class PurchaseTests(ShopApp shop) : PurchaseContract(shop);
 public sealed class ReplicatedShop() : ShopApp(new ShopAppOptions { Apis = 2, Workers = 2 });
 
 /// <summary>The same purchases, where every request may meet another process than the last.</summary>
-public sealed class ReplicatedPurchaseTests(ReplicatedShop shop) : PurchaseContract(shop), IClassFixture<ReplicatedShop>;
+public sealed class ReplicatedPurchaseTests(ReplicatedShop shop)
+    : PurchaseContract(shop), IClassFixture<ReplicatedShop>;
 
 public abstract class PurchaseContract(ShopApp shop)
 {
@@ -39,7 +40,8 @@ public abstract class PurchaseContract(ShopApp shop)
         var payment = asked.Body.GetProperty("paymentId").GetGuid();
 
         var paid = await buyer.OrderBecomesAsync(placed.Id, "PAID");
-        Assert.Equal(payment, Assert.Single(paid.Body.GetProperty("payments").EnumerateArray()).GetProperty("id").GetGuid());
+        var known = Assert.Single(paid.Body.GetProperty("payments").EnumerateArray());
+        Assert.Equal(payment, known.GetProperty("id").GetGuid());
         var shipment = Assert.Single(paid.Body.GetProperty("shipments").EnumerateArray());
         Assert.Equal("REQUESTED", shipment.GetProperty("status").GetString());
         Assert.Equal(line.GetProperty("sellerId").GetGuid(), shipment.GetProperty("sellerId").GetGuid());
@@ -170,7 +172,8 @@ public abstract class PurchaseContract(ShopApp shop)
             $"{answer.Status} {answer.Body}"));
         Assert.Equal(HttpStatusCode.Created, again.Status);
         Assert.True(again.Replayed);
-        Assert.Single(answers.Where(a => a.Status == HttpStatusCode.Created).Append(again).Select(a => a.Id).Distinct());
+        var created = answers.Where(answer => answer.Status == HttpStatusCode.Created).Append(again);
+        Assert.Single(created.Select(answer => answer.Id).Distinct());
         Assert.Equal(HttpStatusCode.UnprocessableEntity, other.Status);
         Assert.Equal(1, await shop.OrdersOfAsync(key));
     }

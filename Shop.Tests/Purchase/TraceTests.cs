@@ -67,7 +67,9 @@ public sealed class TraceTests : IAsyncLifetime
     }
 
     private IEnumerable<string> Names(string traceId) =>
-        _receiver.Spans.Where(span => span.TraceId == traceId).Select(span => $"{span.Service}/{span.Name} {span.EventType}");
+        _receiver.Spans
+            .Where(span => span.TraceId == traceId)
+            .Select(span => $"{span.Service}/{span.Name} {span.EventType}");
 
     private sealed class TracedShop(string otlpAddress) : ShopApp(new ShopAppOptions
     {

@@ -9,8 +9,8 @@ namespace Shop.Tests.StandIns.Clients;
 
 /// <summary>
 /// https://learn.microsoft.com/dotnet/aspire/database/postgresql-entity-framework-integration and
-/// https://learn.microsoft.com/dotnet/aspire/caching/stackexchange-redis-integration: where the settings come from, what
-/// is registered, and that a server which is away at the start is no reason to fail. Port 1 answers nobody.
+/// https://learn.microsoft.com/dotnet/aspire/caching/stackexchange-redis-integration: where the settings come from,
+/// what is registered, and that a server which is away at the start is no reason to fail. Port 1 answers nobody.
 /// </summary>
 public sealed class DatabaseAndRedisClientTests
 {

@@ -65,7 +65,8 @@ internal static class DashboardServices
     {
         notifications.PublishUpdateAsync(dashboard, s => s with { State = KnownResourceStates.Stopping });
         if (!notifications.TryGetCurrentState(Name, out var now)
-            || now.Snapshot.Properties.FirstOrDefault(p => p.Name == KnownProperties.ExecutablePid)?.Value is not int id)
+            || now.Snapshot.Properties
+                .FirstOrDefault(p => p.Name == KnownProperties.ExecutablePid)?.Value is not int id)
         {
             return;
         }
