@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Polly;
 using Polly.CircuitBreaker;
 using Polly.Timeout;
@@ -49,7 +50,7 @@ internal sealed class ResilienceHandler(string service, ServicePipelines pipelin
     // The answer is read here, whole, so that the time limit of an attempt and a repetition cover its body too.
     private async ValueTask<HttpResponseMessage> AttemptAsync(HttpRequestMessage request, CancellationToken ct)
     {
-        var response = await base.SendAsync(request, ct);
+        var response = await SendOnceAsync(request, ct);
         try
         {
             await response.Content.LoadIntoBufferAsync(limits.MaxResponseBytes, ct);
@@ -59,6 +60,20 @@ internal sealed class ResilienceHandler(string service, ServicePipelines pipelin
         {
             response.Dispose();
             throw;
+        }
+    }
+
+    // A connection that is reset while .NET asks it for its remote address ends in a bare SocketException: nothing was
+    // sent on it. One kind of failure for the breaker, the repetition and the caller.
+    private async Task<HttpResponseMessage> SendOnceAsync(HttpRequestMessage request, CancellationToken ct)
+    {
+        try
+        {
+            return await base.SendAsync(request, ct);
+        }
+        catch (SocketException failure)
+        {
+            throw new HttpRequestException(HttpRequestError.ConnectionError, failure.Message, failure);
         }
     }
 
