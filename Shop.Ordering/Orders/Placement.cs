@@ -1,5 +1,5 @@
 using System.Text.Json;
-using System.Text.RegularExpressions;
+using Shop.ServiceDefaults.Cards;
 
 namespace Shop.Ordering.Orders;
 
@@ -8,7 +8,7 @@ namespace Shop.Ordering.Orders;
 /// 1 to <see cref="MaxQuantity"/> units each (with the largest price the sum still fits 64 bits). Both forms of the
 /// request become the same placement, so that they share one fingerprint.
 /// </summary>
-internal sealed partial record Placement(
+internal sealed record Placement(
     IReadOnlyList<Placement.Line> Lines, Guid? CouponId, bool CouponRequired, string? ShippingAddress,
     Placement.CardPayment? Payment)
 {
@@ -111,9 +111,8 @@ internal sealed partial record Placement(
         }
 
         if (payment.Points is not null) errors["payment.points"] = [$"{Card} takes no points."];
-        // Never echoed: somebody may have sent a card number here.
-        if (payment.CardToken is { } token && CardToken().IsMatch(token)) return new(Card, token);
-        errors["payment.cardToken"] = ["A token of the card processor is needed, such as tok_... ."];
+        if (CardTokens.Complaint(payment.CardToken) is not { } complaint) return new(Card, payment.CardToken!);
+        errors["payment.cardToken"] = [complaint];
         return null;
     }
 
@@ -125,7 +124,7 @@ internal sealed partial record Placement(
             try
             {
                 var text = JsonSerializer.Serialize(given);
-                // PostgreSQL's jsonb has no room for U+0000.
+                // PostgreSQL keeps U+0000 in a json and then can't read it.
                 if (text.Length <= MaxAddressLength && !text.Contains("\\u0000", StringComparison.Ordinal)) return text;
             }
             catch (InvalidOperationException)
@@ -137,7 +136,4 @@ internal sealed partial record Placement(
         errors["shippingAddress"] = [$"The address is an object or a text of up to {MaxAddressLength} characters."];
         return null;
     }
-
-    [GeneratedRegex("^tok_[A-Za-z0-9_]{1,60}$")]
-    private static partial Regex CardToken();
 }

@@ -8,6 +8,8 @@ namespace Shop.Payments.Gateway;
 internal sealed class SandboxGateway(HttpClient http, SandboxOptions options, ILogger<SandboxGateway> log)
     : IPaymentGateway
 {
+    private const string KeyVoided = "urn:shop:key-voided";
+
     public async Task<ChargeResult> ChargeAsync(Charge charge, CancellationToken ct)
     {
         var (status, answer, why) = await SendAsync<ChargeAnswer>(HttpMethod.Post, "/v1/charges", charge, ct);
@@ -15,7 +17,9 @@ internal sealed class SandboxGateway(HttpClient http, SandboxOptions options, IL
         {
             HttpStatusCode.OK => Judge(charge.Key, answer),
             // A voided key is final at the processor: nothing was captured and nothing will be.
-            HttpStatusCode.Conflict when Is(answer, "key-voided") => new ChargeResult.Declined("voided"),
+            HttpStatusCode.Conflict when why == KeyVoided => new ChargeResult.Declined("voided"),
+            // Every try sends the same bytes, so what is wrong with them now was wrong the first time.
+            HttpStatusCode.BadRequest => Refused(charge.Key, why),
             _ => Undecided(charge.Key, status, why),
         };
     }
@@ -71,9 +75,11 @@ internal sealed class SandboxGateway(HttpClient http, SandboxOptions options, IL
         var status => Undecided(key, HttpStatusCode.OK, status ?? "an empty answer"),
     };
 
-    private static bool Is(ChargeAnswer? answer, string slug) =>
-        answer?.Type?.EndsWith(slug, StringComparison.Ordinal) == true || answer?.FailureCode == slug
-        || answer?.Code == slug;
+    private ChargeResult.Declined Refused(Guid key, string why)
+    {
+        log.LogError("The processor refuses charge {Key}: {Reason}", key, why);
+        return new("refused");
+    }
 
     private ChargeResult.Unknown Undecided(Guid key, HttpStatusCode? status, string why) =>
         new(Explain(key, status, why));
@@ -86,8 +92,9 @@ internal sealed class SandboxGateway(HttpClient http, SandboxOptions options, IL
     }
 
     /// <summary>
-    /// Every call may be repeated: the key makes the second one the first. A status without a body that can be read
-    /// is answered as no answer, since nothing can be decided from it.
+    /// Every call may be repeated: the key makes the second one the first. A 200 whose body can't be read is answered
+    /// as no answer, since nothing can be decided from it; any other status stands by itself, with the type of its
+    /// problem where it has one.
     /// </summary>
     private async Task<(HttpStatusCode? Status, TAnswer? Answer, string Why)> SendAsync<TAnswer>(
         HttpMethod method, string path, object? body, CancellationToken ct)
@@ -101,10 +108,12 @@ internal sealed class SandboxGateway(HttpClient http, SandboxOptions options, IL
             try
             {
                 using var response = await http.SendAsync(request, ct);
-                if ((int)response.StatusCode >= 500 && attempt < options.Attempts) continue;
-                return (int)response.StatusCode >= 500
-                    ? (response.StatusCode, null, "the processor failed")
-                    : (response.StatusCode, await ReadAsync<TAnswer>(response, ct), "");
+                var status = response.StatusCode;
+                if ((int)status >= 500 && attempt < options.Attempts) continue;
+                if ((int)status >= 500) return (status, null, "the processor failed");
+                return status == HttpStatusCode.OK
+                    ? (status, await ReadAsync<TAnswer>(response, ct), "")
+                    : (status, null, await ProblemTypeAsync(response, ct));
             }
             catch (ServiceUnavailableException e)
             {
@@ -117,6 +126,19 @@ internal sealed class SandboxGateway(HttpClient http, SandboxOptions options, IL
         }
     }
 
+    private static async Task<string> ProblemTypeAsync(HttpResponseMessage response, CancellationToken ct)
+    {
+        const string none = "a refusal without a reason";
+        try
+        {
+            return (await ReadAsync<Problem>(response, ct))?.Type ?? none;
+        }
+        catch (JsonException)
+        {
+            return none; // The status says enough.
+        }
+    }
+
     private static async Task<TAnswer?> ReadAsync<TAnswer>(HttpResponseMessage response, CancellationToken ct)
         where TAnswer : class =>
         response.Content.Headers.ContentType?.MediaType?.EndsWith("json", StringComparison.Ordinal) == true
@@ -125,10 +147,11 @@ internal sealed class SandboxGateway(HttpClient http, SandboxOptions options, IL
 
     private sealed record RefundRequest(Guid Key, long Amount);
 
-    /// <summary>A charge, or the problem that was answered instead of it.</summary>
-    private sealed record ChargeAnswer(string? Status, long Amount, string? FailureCode, string? Type, string? Code);
+    private sealed record ChargeAnswer(string? Status, long Amount, string? FailureCode);
 
     private sealed record VoidAnswer(string? Result);
 
     private sealed record RefundAnswer(string? Status, long Amount, string? FailureCode);
+
+    private sealed record Problem(string? Type);
 }

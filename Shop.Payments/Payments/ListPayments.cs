@@ -7,7 +7,10 @@ using Shop.ServiceDefaults.Problems;
 
 namespace Shop.Payments.Payments;
 
-/// <summary><c>GET /payments?orderId=</c>: the attempts to pay an order, oldest first.</summary>
+/// <summary>
+/// <c>GET /payments?orderId=</c>: the attempts to pay an order, oldest first. A stranger's order has none, like one
+/// that nobody has tried to pay.
+/// </summary>
 internal static class ListPayments
 {
     private const int MaxLimit = 100;
@@ -31,9 +34,6 @@ internal static class ListPayments
 
         var found = await attempts.OrderBy(p => p.CreatedAt).ThenBy(p => p.Id).Take(take + 1)
             .Select(GetPayment.Shape(db)).ToListAsync(ct);
-        // Payments can't tell an order without attempts from a stranger's: both are not there.
-        if (found.Count == 0 && cursor is null) return Problems.NotFound();
-
         var items = found.Take(take).ToList();
         return TypedResults.Ok(new Response(items, found.Count > take ? CursorOf(items[^1]) : null));
     }

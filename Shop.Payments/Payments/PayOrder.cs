@@ -2,6 +2,7 @@ using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Shop.Payments.Orders;
 using Shop.ServiceDefaults.Authentication;
+using Shop.ServiceDefaults.Cards;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Idempotency;
 using Shop.ServiceDefaults.Problems;

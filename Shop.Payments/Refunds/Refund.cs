@@ -30,6 +30,10 @@ public sealed class Refund
 {
     private const string LockSql = "select * from refunds where id = @id for update";
 
+    private const string LockPaymentSql = """
+        select 1 from payments where id = (select payment_id from refunds where id = @id) for update
+        """;
+
     private const string TransitionSql = """
         insert into refund_transitions (refund_id, from_status, to_status, cause, trace_id, at)
         values (@Id, @From, @To, @Cause, @TraceId, @Now)
@@ -61,6 +65,16 @@ public sealed class Refund
 
     internal static Task<Refund?> LockAsync(Transaction<PaymentsDb> tx, Guid id) =>
         tx.QuerySingleOrDefaultAsync<Refund>(LockSql, new { id });
+
+    /// <summary>
+    /// The row, with its payment's row locked before it: for whoever changes both. Those who make refunds take the
+    /// payment first, and the two would deadlock in another order.
+    /// </summary>
+    internal static async Task<Refund?> LockAfterPaymentAsync(Transaction<PaymentsDb> tx, Guid id)
+    {
+        await tx.ExecuteAsync(LockPaymentSql, new { id });
+        return await LockAsync(tx, id);
+    }
 
     internal static Task RecordAsync(
         Transaction<PaymentsDb> tx, Guid id, RefundStatus? from, RefundStatus to, string cause) =>

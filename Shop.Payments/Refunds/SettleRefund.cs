@@ -12,7 +12,7 @@ internal static class SettleRefund
          where id = @Id and status = 'PROCESSING'
         """;
 
-    // The payment's row is locked by its update, so refunds that complete at the same time see one another's sum.
+    // The payment's row is locked, so refunds that complete at the same time see one another's sum.
     private const string CountSql = """
         update payments set version = version + 1, updated_at = @Now
          where id = @PaymentId
@@ -33,7 +33,7 @@ internal static class SettleRefund
         Database<PaymentsDb> database, Guid refundId, string cause, CancellationToken ct) =>
         database.TransactAsync(async tx =>
         {
-            if (await Refund.LockAsync(tx, refundId) is not { } refund) return PaymentVerdict.Unknown;
+            if (await Refund.LockAfterPaymentAsync(tx, refundId) is not { } refund) return PaymentVerdict.Unknown;
             if (refund.Status == RefundStatus.Completed) return PaymentVerdict.AlreadyApplied;
             if (refund.Status == RefundStatus.Requested) return PaymentVerdict.NotYet;
             if (refund.Status == RefundStatus.Failed) return PaymentVerdict.TooLate;

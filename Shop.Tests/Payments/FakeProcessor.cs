@@ -66,10 +66,11 @@ public sealed class FakeProcessor : IAsyncDisposable
 
     private async Task<IResult> ChargeAsync(HttpContext http, ChargeRequest request)
     {
-        if (http.Request.Headers["X-Api-Key"] != ApiKey) return Results.Unauthorized();
+        if (http.Request.Headers["X-Api-Key"] != ApiKey) return Problems.Of(401, "invalid-api-key");
         var calls = _calls.AddOrUpdate(request.Key, 1, (_, n) => n + 1);
         if (request.CardToken == "tok_flaky_2" && calls <= 2) return Results.StatusCode(500);
         if (request.CardToken == "tok_timeout_lost") return await NeverAsync(http);
+        if (request.CardToken == "tok_refused") return Problems.Of(400, "card-number-refused");
 
         var answer = Decide(request);
         return request.CardToken == "tok_timeout_captured" ? await NeverAsync(http) : answer;
@@ -98,7 +99,7 @@ public sealed class FakeProcessor : IAsyncDisposable
         {
             return _charges.TryGetValue(key, out var entry)
                 ? Results.Json(AnswerOf(key, entry), ShopJson.Options)
-                : Results.NotFound();
+                : Problems.NotFound();
         }
     }
 

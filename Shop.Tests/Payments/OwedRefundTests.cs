@@ -1,8 +1,11 @@
 using System.Text.Json;
+using Dapper;
 using Microsoft.Extensions.DependencyInjection;
+using Shop.Payments.Payments;
 using Shop.Payments.Refunds;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Messaging;
+using Shop.Tests.Fixtures;
 
 namespace Shop.Tests.Payments;
 
@@ -106,6 +109,34 @@ public sealed class OwedRefundTests : IAsyncLifetime
 
         Assert.Equal(1_000, _app.Processor.RefundedOf(id));
     }
+
+    // Whoever makes a refund holds the payment and then takes the refund: a completion that came the other way round
+    // would stand before the payment with the refund in its hands, and both would wait for ever.
+    [Fact]
+    public async Task A_refund_that_completes_waits_for_its_payment_before_it_takes_the_refund()
+    {
+        var id = await _purchase.PaidAsync();
+        var due = Due(id);
+        await _app.HandleAsync(OnOrderRefundDue.Handle, due);
+        await _app.HandleAsync(OnRefundRequested.Handle, Requested(due), afterCommit: false);
+        await using var connection = await _app.Database.Source.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await connection.ExecuteAsync("select 1 from payments where id = @id for update", new { id });
+
+        var completing = SettleRefund.RefundedAsync(_app.Database, due.RefundId, "webhook", default);
+        await Eventually.HoldsAsync(async () => await _app.ScalarAsync<long>("""
+            select count(*) from pg_locks l join pg_stat_activity a using (pid)
+             where not l.granted and a.datname = current_database()
+            """) > 0);
+        await connection.ExecuteAsync("select 1 from refunds where id = @RefundId for update nowait", due);
+        await transaction.CommitAsync();
+
+        Assert.Equal(PaymentVerdict.Applied, await completing);
+        Assert.Equal("COMPLETED", await StateAsync(id));
+    }
+
+    private RefundRequested Requested(OrderRefundDue due) =>
+        new(due.RefundId, due.PaymentId, due.OrderId, _app.Clock.GetUtcNow());
 
     private OrderRefundDue Due(Guid paymentId) => new(
         _purchase.Order.OrderId, paymentId, Guid.CreateVersion7(), Restock: true, "cancelled", _app.Clock.GetUtcNow());

@@ -51,6 +51,16 @@ public sealed class PayOrderTests(PaymentsApp app) : IClassFixture<PaymentsApp>
     }
 
     [Fact]
+    public async Task A_charge_that_the_processor_refuses_to_read_fails_at_once()
+    {
+        var id = await _purchase.PaidAsync("tok_refused");
+
+        Assert.Equal("refused", (await _purchase.ShownAsync(id)).GetProperty("failure").GetString());
+        Assert.Equal(["PaymentRequested.v1", "PaymentFailed.v1"], await app.EventsOfAsync(id));
+        Assert.Equal(1, app.Processor.CallsFor(id));
+    }
+
+    [Fact]
     public async Task A_processor_that_fails_twice_is_tried_again_at_once()
     {
         var id = await _purchase.PaidAsync("tok_flaky_2");
@@ -207,15 +217,18 @@ public sealed class PayOrderTests(PaymentsApp app) : IClassFixture<PaymentsApp>
         using var admin = app.ClientOf(Guid.CreateVersion7(), admin: true);
         using var stranger = app.ClientOf(Guid.CreateVersion7());
         using var nobody = app.Client(null);
-        string[] paths = [$"/payments/{id}", $"/payments?orderId={_purchase.Order.OrderId}"];
+        var (one, ofOrder) = ($"/payments/{id}", $"/payments?orderId={_purchase.Order.OrderId}");
 
-        foreach (var path in paths)
+        foreach (var path in new[] { one, ofOrder })
         {
             Assert.Equal(HttpStatusCode.OK, (await owner.GetAsync(path)).StatusCode);
             Assert.Equal(HttpStatusCode.OK, (await admin.GetAsync(path)).StatusCode);
-            Assert.Equal(HttpStatusCode.NotFound, (await stranger.GetAsync(path)).StatusCode);
             Assert.Equal(HttpStatusCode.Unauthorized, (await nobody.GetAsync(path)).StatusCode);
         }
+
+        Assert.Equal(HttpStatusCode.NotFound, (await stranger.GetAsync(one)).StatusCode);
+        Assert.Equal("""{"items":[]}""", await stranger.GetStringAsync(ofOrder));
+        Assert.Equal("""{"items":[]}""", await owner.GetStringAsync($"/payments?orderId={Guid.CreateVersion7()}"));
     }
 
     [Fact]

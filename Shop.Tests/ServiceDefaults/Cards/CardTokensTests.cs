@@ -1,6 +1,6 @@
-using Shop.Payments.Payments;
+using Shop.ServiceDefaults.Cards;
 
-namespace Shop.Tests.Payments;
+namespace Shop.Tests.ServiceDefaults.Cards;
 
 public sealed class CardTokensTests
 {
@@ -12,6 +12,7 @@ public sealed class CardTokensTests
     [InlineData("6304000000000000")]
     [InlineData("4242424242424241")] // One digit mistyped: still most of a card number.
     [InlineData("tok_4242424242424242")]
+    [InlineData("4242_4242_4242_4242")]
     [InlineData("card=5555555555554444;cvc=123")]
     [InlineData("tok_99994242424242424242999")]
     public void What_looks_like_a_card_number_is_refused_without_being_repeated(string text)
@@ -36,4 +37,11 @@ public sealed class CardTokensTests
     [InlineData("tok\n")]
     [InlineData("tök")]
     public void Anything_else_is_refused(string? token) => Assert.NotNull(CardTokens.Complaint(token));
+
+    [Fact]
+    public void A_token_has_up_to_100_characters()
+    {
+        Assert.Null(CardTokens.Complaint(new string('t', 100)));
+        Assert.NotNull(CardTokens.Complaint(new string('t', 101)));
+    }
 }

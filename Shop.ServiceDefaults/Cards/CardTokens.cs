@@ -1,12 +1,13 @@
 using System.Text.RegularExpressions;
 
-namespace Shop.Payments.Payments;
+namespace Shop.ServiceDefaults.Cards;
 
 /// <summary>
 /// A card is known to the shop only by the processor's token. A card number is refused before anything else looks at
-/// it, and no message repeats what was sent.
+/// it, and no message repeats what was sent. Every service that takes a token asks here, so that none accepts what the
+/// next one refuses.
 /// </summary>
-internal static partial class CardTokens
+public static partial class CardTokens
 {
     private const int MinCardDigits = 12;
     private const int MaxCardDigits = 19;
@@ -25,6 +26,7 @@ internal static partial class CardTokens
     /// </summary>
     public static bool LooksLikeCardNumber(string text)
     {
+        ArgumentNullException.ThrowIfNull(text);
         var compact = Separators().Replace(text, "");
         foreach (var run in Digits().EnumerateMatches(compact))
         {
@@ -63,7 +65,7 @@ internal static partial class CardTokens
         return sum % 10 == 0;
     }
 
-    [GeneratedRegex(@"[\s.\-]")]
+    [GeneratedRegex(@"[\s._\-]")]
     private static partial Regex Separators();
 
     [GeneratedRegex("[0-9]{12,}")]
