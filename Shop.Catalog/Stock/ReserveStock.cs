@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Npgsql;
 using Shop.ServiceDefaults.Data;
 
 namespace Shop.Catalog.Stock;
@@ -100,9 +99,9 @@ internal static partial class ReserveStock
             {
                 return await reservations.RunAsync(new(one, cause), ct);
             }
-            catch (Exception e) when (e is NpgsqlException or DatabaseBusyException)
+            catch (Exception e) when (!ct.IsCancellationRequested)
             {
-                // The others' verdicts are committed and must reach their callers.
+                // Whatever it was, the others' verdicts are committed and must reach their callers.
                 Failed(log, one.OrderId, e);
                 return Response.Refused(Unavailable, null, null);
             }

@@ -5,7 +5,7 @@ namespace Shop.Ordering.Orders;
 
 /// <summary>
 /// Looks up what is already there under an order's id or under its user and key; many lookups share one query.
-/// By id first: a tombstone has no key.
+/// The row of the id counts first, unless it is a tombstone and another order has the key: a tombstone has none.
 /// </summary>
 internal sealed class FindPlaced(Database<OrderingDb> database)
 {
@@ -50,11 +50,16 @@ internal sealed class FindPlaced(Database<OrderingDb> database)
         foreach (var (position, order) in rows)
         {
             var i = (int)position - 1;
-            if (found[i] is null || order.Id == queries[i].Id) found[i] = order;
+            if (found[i] is not { } other || CountsMore(order, other, queries[i].Id)) found[i] = order;
         }
 
         return found;
     }
+
+    /// <summary>Of the two rows that one lookup can find: that of the id, and another that has the key.</summary>
+    private static bool CountsMore(Order order, Order other, Guid id) => order.Id == id
+        ? order.Status != OrderStatus.Abandoned
+        : other.Status == OrderStatus.Abandoned;
 
     internal readonly record struct Query(Guid Id, Guid UserId, string? Key);
 }

@@ -8,10 +8,12 @@ internal sealed partial class GiveBack(
     Database<OrderingDb> database, IServiceProvider services, ILogger<GiveBack> log)
 {
     /// <summary>False where the order is there after all: its hold is its own.</summary>
-    public async Task<bool> RunAsync(Guid orderId)
+    /// <param name="failure">What kept the order from being stored, if that is why.</param>
+    public async Task<bool> RunAsync(Guid orderId, Exception? failure = null)
     {
         var abandoned = await database.TransactAsync(tx => OrderRows.AbandonAsync(tx, orderId), CancellationToken.None);
         if (!abandoned) return false;
+        if (failure is not null) NotStored(log, orderId, failure);
         // Dying here leaves a hold whose verdict is settled: Catalog's sweep asks, hears RELEASE and gives it back.
         try
         {
@@ -24,6 +26,9 @@ internal sealed partial class GiveBack(
 
         return true;
     }
+
+    [LoggerMessage(LogLevel.Error, "Order {OrderId} could not be stored and was abandoned")]
+    private static partial void NotStored(ILogger log, Guid orderId, Exception e);
 
     [LoggerMessage(LogLevel.Information, "The hold of abandoned order {OrderId} is left to the sweep of {Service}")]
     private static partial void LeftToTheSweep(ILogger log, Guid orderId, string service);

@@ -59,6 +59,13 @@ internal sealed partial class PayInOneCall(
             PaymentsAway(log, order.Id, paymentId, e.MayHaveArrived);
             return e.MayHaveArrived;
         }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            // The order is stored and its payment may be on its way, so an answer that makes no sense is as unknown as
+            // none: it is waited for, and the sweep finds the truth.
+            Unclear(log, order.Id, paymentId, e);
+            return true;
+        }
     }
 
     private async Task SettleAsFailedAsync(Guid orderId, Guid paymentId, StartVerdict verdict)
@@ -82,4 +89,7 @@ internal sealed partial class PayInOneCall(
     [LoggerMessage(LogLevel.Warning,
         "Payments is away: payment {PaymentId} of order {OrderId} is left to the sweep (may have arrived: {Arrived})")]
     private static partial void PaymentsAway(ILogger log, Guid orderId, Guid paymentId, bool arrived);
+
+    [LoggerMessage(LogLevel.Error, "The start of payment {PaymentId} of order {OrderId} is left to the sweep")]
+    private static partial void Unclear(ILogger log, Guid orderId, Guid paymentId, Exception e);
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Shop.ServiceDefaults.Authentication;
+using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Idempotency;
 using Shop.ServiceDefaults.Problems;
 
@@ -114,7 +115,8 @@ internal static class PlaceOrder
     }
 
     /// <summary>
-    /// When it was stored; null where a row was there before, this order's own after a lost COMMIT included.
+    /// When it was stored; null where a row stands there instead: this order's own after a lost COMMIT, another's, or a
+    /// tombstone.
     /// </summary>
     private static async Task<DateTimeOffset?> TryStoreAsync(NewOrder order, Stages stages)
     {
@@ -122,10 +124,18 @@ internal static class PlaceOrder
         {
             return await stages.Store.RunAsync(order, CancellationToken.None);
         }
+        catch (DatabaseBusyException) when (order.IdempotencyKey is not null)
+        {
+            // Nothing was kept, so the key is still good: its next try takes up the same hold. Without one, Catalog's
+            // sweep asks about the hold, hears RELEASE and gives it back.
+            throw;
+        }
         catch (Exception e) when (e is not OperationCanceledException)
         {
-            // The insert was sent, so it may have been kept: only a tombstone that wins says it was not.
-            if (await stages.GiveBack.RunAsync(order.Id)) throw;
+            // The insert was sent, so it may have been kept: only a tombstone that wins says it was not. From then on
+            // its key hears that the attempt was abandoned, so it hears that now too; without a key the failure itself
+            // is the answer.
+            if (await stages.GiveBack.RunAsync(order.Id, e) && order.IdempotencyKey is null) throw;
             return null;
         }
     }

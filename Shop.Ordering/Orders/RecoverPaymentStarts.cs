@@ -39,20 +39,27 @@ internal static partial class RecoverPaymentStarts
         var settled = 0;
         foreach (var (orderId, paymentId) in claimed)
         {
-            var state = await payments.AskAsync(orderId, paymentId, ct);
-            Crash.At("RecoverPaymentStarts:after-ask");
-            try
-            {
-                if (await SettleAsync(database, orderId, state, ct)) settled++;
-            }
-            catch (InvalidOperationException e)
-            {
-                // The two services contradict each other about this one: the proof names it, the others go on.
-                Contradicted(log, orderId, paymentId, state.Status, e);
-            }
+            if (await TryRecoverAsync(orderId, paymentId)) settled++;
         }
 
         return settled;
+
+        async Task<bool> TryRecoverAsync(Guid orderId, Guid paymentId)
+        {
+            try
+            {
+                var state = await payments.AskAsync(orderId, paymentId, ct);
+                Crash.At("RecoverPaymentStarts:after-ask");
+                return await SettleAsync(database, orderId, state, ct);
+            }
+            catch (Exception e) when (!ct.IsCancellationRequested)
+            {
+                // One order that can't be settled must not keep the others of its batch; the proof names it if it
+                // stays so.
+                NotRecovered(log, orderId, paymentId, e);
+                return false;
+            }
+        }
     }
 
     private static async Task<bool> SettleAsync(
@@ -75,8 +82,8 @@ internal static partial class RecoverPaymentStarts
         }
     }
 
-    [LoggerMessage(LogLevel.Error, "Order {OrderId} cannot be settled: Payments says {Status} of payment {PaymentId}")]
-    private static partial void Contradicted(ILogger log, Guid orderId, Guid paymentId, string status, Exception e);
+    [LoggerMessage(LogLevel.Error, "Order {OrderId} was not settled by payment {PaymentId} and is asked about again")]
+    private static partial void NotRecovered(ILogger log, Guid orderId, Guid paymentId, Exception e);
 
     private sealed record Claim(Guid OrderId, Guid PaymentId);
 }

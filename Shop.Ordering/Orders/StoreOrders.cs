@@ -20,7 +20,7 @@ internal sealed class StoreOrders(Database<OrderingDb> database, OrderingOptions
                    expires_at, recover_at, created_at, updated_at)
             select id, user_id, case when payment_id is null then 'CREATED' else 'PAYMENT_PENDING' end,
                    subtotal, discount, subtotal - discount, @Currency, payment_id, payment_id is not null,
-                   coupon_not_applied, address::jsonb, key, fingerprint,
+                   coupon_not_applied, address::json, key, fingerprint,
                    case when payment_id is null then 201 end, hash,
                    @Now + make_interval(secs => ttl),
                    case when payment_id is not null then @RecoverAt end, @Now, @Now

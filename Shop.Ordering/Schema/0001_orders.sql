@@ -18,7 +18,8 @@ create table orders (
     cancel_reason      text,
     restock            boolean,
     coupon_not_applied text,
-    shipping_address   jsonb,
+    -- json, not jsonb: it is only kept, and jsonb refuses numbers that are well-formed.
+    shipping_address   json,
     idempotency_key    text,
     fingerprint        bytea,
     answer_status      smallint,
@@ -147,7 +148,7 @@ create trigger orders_keep_what_was_agreed before update on orders for each row
         or old.total_minor is distinct from new.total_minor
         or old.currency is distinct from new.currency
         or old.one_call is distinct from new.one_call
-        or old.shipping_address is distinct from new.shipping_address
+        or old.shipping_address::text is distinct from new.shipping_address::text
         or old.coupon_not_applied is distinct from new.coupon_not_applied
         or old.idempotency_key is distinct from new.idempotency_key
         or old.fingerprint is distinct from new.fingerprint

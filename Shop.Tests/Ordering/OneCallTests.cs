@@ -144,6 +144,58 @@ public sealed class OneCallTests(OrderingApp app) : IClassFixture<OrderingApp>, 
         Assert.Equal(9, app.Shop.Left(product));
     }
 
+    // A deployment gone wrong, a token refused: whatever it is, the order is stored and only Payments knows the rest.
+    [Theory]
+    [InlineData(400)]
+    [InlineData(401)]
+    [InlineData(403)]
+    [InlineData(500)]
+    public async Task With_an_answer_that_makes_no_sense_it_is_202_and_a_replay_pays(int status)
+    {
+        var product = app.Shop.Stock(10);
+        app.Shop.OnPayment = _ => Task.FromResult(Results.StatusCode(status));
+        using var client = app.Buyer(_user);
+
+        var unknown = await client.SendAsync(Post("/orders", PaidLines("tok_ok", product), "k"));
+
+        Assert.Equal(202, (int)unknown.StatusCode);
+        var pending = await unknown.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("PAYMENT_PENDING", pending.GetProperty("status").GetString());
+        app.Shop.OnPayment = CaptureAsync;
+        var replay = await client.SendAsync(Post("/orders", PaidLines("tok_ok", product), "k"));
+        Assert.Equal(201, (int)replay.StatusCode);
+        Assert.Equal(9, app.Shop.Left(product));
+    }
+
+    [Fact]
+    public async Task A_refusal_that_cannot_be_asked_about_is_202_and_a_replay_hears_it()
+    {
+        app.Shop.OnPayment = _ => Task.FromResult(FakeShop.Declined());
+        app.Shop.PaymentState = _ => throw new InvalidOperationException("Payments answers 500.");
+        var product = app.Shop.Stock(10);
+        using var client = app.Buyer(_user);
+
+        var unknown = await client.SendAsync(Post("/orders", PaidLines("tok_declined", product), "k"));
+
+        Assert.Equal(202, (int)unknown.StatusCode);
+        app.Shop.PaymentState = _ => ("FAILED", "card-declined");
+        var replay = await client.SendAsync(Post("/orders", PaidLines("tok_declined", product), "k"));
+        Assert.Equal(402, (int)replay.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("pm_1N2x3Y")]
+    [InlineData("card-7")]
+    public async Task Any_token_that_Payments_takes_is_taken(string token)
+    {
+        app.Shop.OnPayment = CaptureAsync;
+        using var client = app.Buyer(_user);
+
+        var answer = await client.SendAsync(Post("/orders", PaidLines(token, app.Shop.Stock(10)), "k"));
+
+        Assert.Equal(201, (int)answer.StatusCode);
+    }
+
     [Fact]
     public async Task The_short_form_pays_too()
     {

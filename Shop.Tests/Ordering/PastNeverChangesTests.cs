@@ -14,6 +14,7 @@ public sealed class PastNeverChangesTests(OrderingApp app) : IClassFixture<Order
     [InlineData("update orders set total_minor = 1, subtotal_minor = 1, version = version + 1 where id = @Id")]
     [InlineData("update orders set user_id = gen_random_uuid(), version = version + 1 where id = @Id")]
     [InlineData("update orders set currency = 'USD', version = version + 1 where id = @Id")]
+    [InlineData("update orders set shipping_address = '{}', version = version + 1 where id = @Id")]
     [InlineData("update orders set content_hash = '', version = version + 1 where id = @Id")]
     [InlineData("update orders set idempotency_key = 'x', fingerprint = '', version = version + 1 where id = @Id")]
     [InlineData("update orders set answer_status = 500, version = version + 1 where id = @Id")]

@@ -234,6 +234,25 @@ public sealed class PaymentAttemptTests(OrderingApp app) : IClassFixture<Orderin
         Assert.Equal(0, await RecoverPaymentStarts.RunAsync(app.Services, CancellationToken.None));
     }
 
+    [Fact]
+    public async Task An_order_whose_payment_cannot_be_asked_about_holds_up_no_other()
+    {
+        var pending = new List<(OrderingApp.Placed Order, Guid PaymentId)>();
+        for (var i = 0; i < 5; i++) pending.Add(await app.PlacePendingAsync(app.Shop.Stock(5)));
+        app.Shop.PaymentState = id => id == pending[0].PaymentId || id == pending[2].PaymentId
+            ? throw new InvalidOperationException("Payments answers 500.")
+            : ("FAILED", "attempt-abandoned");
+        await app.ExecuteAsync(
+            "update orders set recover_at = created_at where id = any(@ids)",
+            new { ids = pending.Select(one => one.Order.Id).ToArray() });
+
+        Assert.Equal(3, await RecoverPaymentStarts.RunAsync(app.Services, CancellationToken.None));
+
+        var states = await Task.WhenAll(pending.Select(one => app.StatusAsync(one.Order.Id)));
+        Assert.Equal(["PAYMENT_PENDING", "CREATED", "PAYMENT_PENDING", "CREATED", "CREATED"], states);
+        app.Shop.PaymentState = _ => ("FAILED", "attempt-abandoned");
+    }
+
     private PaymentCompleted Completed(OrderingApp.Placed order, Guid paymentId) =>
         new(paymentId, order.Id, order.UserId, 1_000, 1_000, 0, "KRW", app.Clock.GetUtcNow());
 

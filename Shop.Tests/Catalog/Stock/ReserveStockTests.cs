@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Shop.Catalog.Stock;
 using Shop.ServiceDefaults.Data;
@@ -105,6 +107,26 @@ public sealed class ReserveStockTests(CatalogFixture shop) : IClassFixture<Catal
         Assert.Equal((1_000, 47 * 2), await LevelAsync(product));
         Assert.Equal((1, 0), await LevelAsync(scarce));
         await shop.AssertSumsAsync();
+    }
+
+    [Fact]
+    public async Task A_reservation_that_fails_in_an_unforeseen_way_keeps_nobody_from_hearing_a_verdict()
+    {
+        var reservations = Enumerable.Range(0, 3).Select(_ => Wants((Guid.CreateVersion7(), 1))).ToArray();
+        var held = ReserveStock.Response.Held(DateTimeOffset.UnixEpoch, []);
+        using var commits = new SharedCommit<ReserveStock.Call, ReserveStock.Response>((calls, _) =>
+            calls.Any(call => call.Request == reservations[1])
+                ? throw new InvalidCastException("a row that nobody expected")
+                : Task.FromResult<IReadOnlyList<ReserveStock.Response>>([.. calls.Select(_ => held)]));
+        await commits.StartAsync(default);
+
+        var answer = await ReserveStock.HandleMany(
+            new(reservations), commits, NullLogger<ReserveStock.Call>.Instance, default);
+
+        var results = Assert.IsType<Ok<ReserveStock.ManyResponse>>(answer.Result).Value!.Results;
+        Assert.Equal(
+            [(true, null), (false, ReserveStock.Unavailable), (true, null)],
+            results.Select(result => (result.Success, result.Reason)));
     }
 
     [Fact]
