@@ -1,6 +1,5 @@
 using System.Net.Http.Json;
 using System.Text.Json;
-using Shop.Ordering;
 using Shop.Ordering.Orders;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Messaging;

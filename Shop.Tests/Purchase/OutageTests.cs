@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Net;
 using Aspire.Hosting.ApplicationModel;
 using Shop.Tests.Fixtures;
-using static Shop.Tests.Purchase.Buying;
 
 namespace Shop.Tests.Purchase;
 

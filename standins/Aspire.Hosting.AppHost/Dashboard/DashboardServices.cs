@@ -83,7 +83,7 @@ internal static class DashboardServices
     }
 
     private static Dictionary<string, string?> Settings(
-        IConfiguration configuration, string address, string resources) =>
+        ConfigurationManager configuration, string address, string resources) =>
         new()
         {
             ["ASPNETCORE_URLS"] = address,
