@@ -303,7 +303,8 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
             "payment.cardToken"
         },
         {
-            """{"lines":[{"productId":"@","quantity":1}],"payment":{"method":"CARD","cardToken":"t378282246310005"}}""",
+            """{"lines":[{"productId":"@","quantity":1}],"payment":{"method":"CARD","cardToken":"tok_4111"""
+            + """111111111111"}}""",
             "payment.cardToken"
         },
         {
