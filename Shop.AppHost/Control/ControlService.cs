@@ -115,10 +115,11 @@ internal sealed class ControlService(ControlSocket socket, IServiceProvider serv
         }
     }
 
-    private Accepted Stop()
+    // The answer is the process to wait for: the socket goes first, the servers last.
+    private ContentHttpResult Stop()
     {
         services.GetRequiredService<IHostApplicationLifetime>().StopApplication();
-        return TypedResults.Accepted((string?)null);
+        return TypedResults.Text($"{Environment.ProcessId}\n", statusCode: StatusCodes.Status202Accepted);
     }
 
     private static ResourceEvent[] Named(ResourceBoard board, string name) =>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Claims;
 using System.Text;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.WebUtilities;
@@ -32,7 +33,10 @@ internal static class ListProducts
         [FromQuery(Name = "limit")] string? Limit,
         [FromQuery(Name = "cursor")] string? Cursor);
 
-    public sealed record Response(IReadOnlyList<ProductView> Items, string? NextCursor);
+    /// <param name="NextCursor">Where the next page starts; null, and written as such, on the last one.</param>
+    public sealed record Response(
+        IReadOnlyList<ProductView> Items,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
 
     /// <summary>Where the last page ended: its sort order, sort value and id.</summary>
     internal sealed record Position(string Sort, Guid Id, string Value)

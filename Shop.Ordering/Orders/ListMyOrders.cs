@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Claims;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Shop.ServiceDefaults.Authentication;
@@ -16,7 +17,10 @@ internal static class ListMyOrders
     private const int DefaultLimit = 20;
     private const int MaxLimit = 100;
 
-    public sealed record Response(IReadOnlyList<OrderView> Items, string? NextCursor);
+    /// <param name="NextCursor">Where the next page starts; null, and written as such, on the last one.</param>
+    public sealed record Response(
+        IReadOnlyList<OrderView> Items,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
         ClaimsPrincipal user, OrderingDb db, CancellationToken ct, int limit = DefaultLimit, string? cursor = null)

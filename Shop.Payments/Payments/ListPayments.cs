@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Security.Claims;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Shop.ServiceDefaults.Problems;
@@ -16,7 +17,10 @@ internal static class ListPayments
     private const int MaxLimit = 100;
     private const int CursorBytes = 24;
 
-    public sealed record Response(IReadOnlyList<GetPayment.Response> Items, string? NextCursor);
+    /// <param name="NextCursor">Where the next page starts; null, and written as such, on the last one.</param>
+    public sealed record Response(
+        IReadOnlyList<GetPayment.Response> Items,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
         Guid? orderId, int? limit, string? cursor, ClaimsPrincipal user, PaymentsDb db, CancellationToken ct)

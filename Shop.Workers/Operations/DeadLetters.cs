@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Shop.ServiceDefaults.Messaging;
 using Shop.ServiceDefaults.Problems;
@@ -9,7 +10,10 @@ internal static class DeadLetters
 {
     private const int MaxLimit = 100;
 
-    public sealed record Page(IReadOnlyList<DeadLetter> Items, string? NextCursor);
+    /// <param name="NextCursor">Where the next page starts; null, and written as such, on the last one.</param>
+    public sealed record Page(
+        IReadOnlyList<DeadLetter> Items,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
 
     public sealed record ReplayAnswer(bool DryRun, IReadOnlyList<Replayed> Replayed);
 
