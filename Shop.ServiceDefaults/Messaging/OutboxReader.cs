@@ -7,7 +7,7 @@ namespace Shop.ServiceDefaults.Messaging;
 /// <summary>
 /// Reads an outbox in the order of its ids, up to the id below which nothing can appear any more. Of one aggregate, ids
 /// rise in commit order, because the row is written while the aggregate's row is locked; so this order is safe, and
-/// commit order or transaction ids are not (docs/adr/0020-relay-order.md). Changes nothing.
+/// commit order or transaction ids are not (docs/adr/0010-relay-order.md). Changes nothing.
 /// </summary>
 internal sealed class OutboxReader(NpgsqlConnection connection)
 {

@@ -1,7 +1,7 @@
 -- The messaging kernel's tables, the same in every service's database.
 
 -- xid stands before id so that a row's defaults give its transaction an xid before it draws an id: the relay relies on
--- it (docs/adr/0020-relay-order.md).
+-- it (docs/adr/0010-relay-order.md).
 create table outbox (
     xid         xid8        not null default pg_current_xact_id(),
     id          bigint      generated always as identity,
