@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Shop.Tests.Fixtures;
 
 namespace Shop.Tests.AppHost;
@@ -27,12 +26,13 @@ public sealed class LifetimeTests : IDisposable
         {
             await first.UntilReadyAsync();
             left = [.. (await first.ProcessesAsync()).Values];
-            first.Terminate();
+            await first.TerminateAsync();
             Assert.Equal(0, await first.UntilEndedAsync());
         }
 
         Assert.True(left.Length >= 6, "Six services and perhaps two servers run as processes.");
-        Assert.DoesNotContain(left, Lives); // An orderly end has ended everybody before the AppHost itself is gone.
+        // An orderly end has ended everybody before the AppHost itself is gone.
+        Assert.False(await AnyLivesAsync(left));
 
         await using (var second = RunningShop.Start(_folder))
         {
@@ -43,7 +43,7 @@ public sealed class LifetimeTests : IDisposable
         }
 
         await Eventually.HoldsAsync(
-            () => Task.FromResult(!left.Any(Lives)), TimeSpan.FromSeconds(20), "The end of all processes");
+            async () => !await AnyLivesAsync(left), TimeSpan.FromSeconds(20), "The end of all processes");
 
         await using var third = RunningShop.Start(_folder);
         await third.UntilReadyAsync();
@@ -54,14 +54,6 @@ public sealed class LifetimeTests : IDisposable
 
     public void Dispose() => _folder.Delete();
 
-    // A process that has ended, and that nobody has collected yet, is no process any more.
-    private static bool Lives(int id)
-    {
-        using var ps = Process.Start(new ProcessStartInfo("ps", ["-o", "stat=", "-p", $"{id}"])
-        {
-            RedirectStandardOutput = true,
-        })!;
-        var state = ps.StandardOutput.ReadToEnd().Trim();
-        return state.Length > 0 && state[0] != 'Z';
-    }
+    private static async Task<bool> AnyLivesAsync(int[] processes) =>
+        (await Task.WhenAll(processes.Select(Processes.IsAliveAsync))).Contains(true);
 }

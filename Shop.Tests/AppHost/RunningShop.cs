@@ -78,11 +78,7 @@ internal sealed class RunningShop : IAsyncDisposable
     public void Kill() => _process.Kill();
 
     /// <summary>What SIGTERM is for on unix: asks the process to end.</summary>
-    public void Terminate()
-    {
-        using var kill = Process.Start("kill", ["-TERM", $"{Id}"]);
-        kill.WaitForExit();
-    }
+    public Task TerminateAsync() => Processes.SignalAsync(Id, "TERM");
 
     public async ValueTask DisposeAsync()
     {

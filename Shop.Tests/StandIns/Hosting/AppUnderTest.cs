@@ -58,17 +58,4 @@ internal static class AppUnderTest
             await Task.Delay(50, CancellationToken.None);
         }
     }
-
-    /// <summary>False too for what has ended and is only not yet collected by its parent.</summary>
-    public static async Task<bool> IsAliveAsync(int processId)
-    {
-        var start = new System.Diagnostics.ProcessStartInfo("ps", ["-o", "stat=", "-p", $"{processId}"])
-        {
-            RedirectStandardOutput = true,
-        };
-        using var ps = System.Diagnostics.Process.Start(start)!;
-        var state = (await ps.StandardOutput.ReadToEndAsync()).Trim();
-        await ps.WaitForExitAsync();
-        return state.Length > 0 && state[0] != 'Z';
-    }
 }

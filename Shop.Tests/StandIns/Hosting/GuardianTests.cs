@@ -30,13 +30,13 @@ public sealed class GuardianTests : IDisposable
             },
             () => $"{ProcessesOfTheSample} processes of the sample run; it wrote: {string.Join('\n', _output)}");
 
-        using (var kill = Process.Start("kill", ["-s", signal, $"{host.Id}"])) await kill.WaitForExitAsync();
+        await Fixtures.Processes.SignalAsync(host.Id, signal);
         await host.WaitForExitAsync(AppUnderTest.Deadline);
 
         foreach (var process in processes)
         {
             await AppUnderTest.EventuallyAsync(
-                async () => !await AppUnderTest.IsAliveAsync(process), $"process {process} has ended");
+                async () => !await Fixtures.Processes.IsAliveAsync(process), $"process {process} has ended");
         }
 
         await AppUnderTest.EventuallyAsync(

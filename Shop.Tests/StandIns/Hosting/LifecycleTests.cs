@@ -118,11 +118,11 @@ public sealed class LifecycleTests
         Assert.True((await commands.ExecuteCommandAsync("server", KnownResourceCommands.RestartCommand)).Success);
         var second = await app.UntilAsync("server", KnownResourceStates.Running);
         Assert.NotEqual(first.ProcessId(), second.ProcessId());
-        Assert.False(await AppUnderTest.IsAliveAsync(first.ProcessId()));
+        Assert.False(await Fixtures.Processes.IsAliveAsync(first.ProcessId()));
 
         Assert.True((await commands.ExecuteCommandAsync(second.Resource, KnownResourceCommands.StopCommand)).Success);
         await app.UntilAsync("server", KnownResourceStates.Exited);
-        Assert.False(await AppUnderTest.IsAliveAsync(second.ProcessId()));
+        Assert.False(await Fixtures.Processes.IsAliveAsync(second.ProcessId()));
 
         var started = await commands.ExecuteCommandAsync(second.ResourceId, KnownResourceCommands.StartCommand);
         Assert.True(started.Success);
@@ -144,8 +144,8 @@ public sealed class LifecycleTests
 
         await app.StopAsync();
 
-        Assert.False(await AppUnderTest.IsAliveAsync(polite.ProcessId()));
-        Assert.False(await AppUnderTest.IsAliveAsync(stubborn.ProcessId()));
+        Assert.False(await Fixtures.Processes.IsAliveAsync(polite.ProcessId()));
+        Assert.False(await Fixtures.Processes.IsAliveAsync(stubborn.ProcessId()));
         await app.DisposeAsync();
     }
 
