@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Shop.Tests.Fixtures;
 
-/// <summary>Signals and states of processes, without programs that a small machine lacks: kill and ps are packages.</summary>
+/// <summary>Signals and states of processes, without kill and ps: on a small machine they are packages.</summary>
 internal static class Processes
 {
     /// <summary>Sends a signal by its name, such as TERM, with the kill that every shell has built in.</summary>

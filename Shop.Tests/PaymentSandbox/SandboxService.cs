@@ -15,7 +15,7 @@ namespace Shop.Tests.PaymentSandbox;
 public sealed class SandboxService : IAsyncLifetime
 {
     public const string ApiKey = "api-key-of-the-tests";
-    public const double SlowSeconds = 0.5;
+    public const double SlowSeconds = 2;
 
     private readonly InfrastructureFixture _infrastructure = new();
     private WebApplication _app = null!;

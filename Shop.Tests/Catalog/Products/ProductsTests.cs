@@ -181,7 +181,7 @@ public sealed class ProductsTests(CatalogFixture shop) : IClassFixture<CatalogFi
         using var seller = shop.SellerClient(CatalogFixture.Seller1);
 
         var answers = await Task.WhenAll(Enumerable.Range(1, 10).Select(
-            i => PatchAsync(seller, id, "\"1\"", new { unitPrice = i * 100 })));
+            i => PatchAsync(seller, id, "\"1\"", new { unitPrice = 2_000 + i })));
 
         Assert.Equal(
             [HttpStatusCode.OK, .. Enumerable.Repeat(HttpStatusCode.PreconditionFailed, 9)],

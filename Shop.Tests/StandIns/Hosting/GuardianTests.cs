@@ -47,7 +47,9 @@ public sealed class GuardianTests : IDisposable
 
     private Process StartHost()
     {
-        var start = new ProcessStartInfo("dotnet", [typeof(Echo).Assembly.Location])
+        // Whoever runs the tests in the background may make them ignore SIGINT, and every child inherits that.
+        string[] command = OperatingSystem.IsLinux() ? ["env", "--default-signal=INT,HUP", "dotnet"] : ["dotnet"];
+        var start = new ProcessStartInfo(command[0], [.. command[1..], typeof(Echo).Assembly.Location])
         {
             WorkingDirectory = _temp.FullName,
             Environment =
