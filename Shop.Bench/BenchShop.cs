@@ -1,0 +1,115 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Testing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Shop.Bench;
+
+/// <summary>The whole shop, one instance of each service, on free ports and with data of its own.</summary>
+internal sealed class BenchShop : IAsyncDisposable
+{
+    private const int PasswordIterations = 1_000;
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
+
+    private readonly string _folder;
+    private readonly DistributedApplication _app;
+    private readonly ConcurrentDictionary<string, (string Name, int Process)> _processes = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private Task _watching = Task.CompletedTask;
+
+    private BenchShop(string folder, DistributedApplication app)
+    {
+        _folder = folder;
+        _app = app;
+    }
+
+    public Uri Identity => _app.GetEndpoint("identity");
+    public Uri Ordering => _app.GetEndpoint("ordering");
+
+    /// <summary>What differs from an ordinary start, in words.</summary>
+    public static string Settings =>
+        $"Production environment; passwords hashed {PasswordIterations} times only; no telemetry collector";
+
+    /// <summary>The processes known by now, by the names of their resources, and this one.</summary>
+    public IReadOnlyDictionary<string, int> Processes =>
+        _processes.Values.GroupBy(p => p.Name).ToDictionary(p => p.Key, p => p.Last().Process)
+            .Append(new("bench", Environment.ProcessId)).ToDictionary();
+
+    public static async Task<BenchShop> StartAsync(CancellationToken ct)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        patience.CancelAfter(Patience);
+        // Not CreateTempSubdirectory: that one is closed to the user as whom PostgreSQL runs when root starts it.
+        var folder = Directory.CreateDirectory(
+            Path.Combine(Path.GetTempPath(), $"shop-bench-{Guid.CreateVersion7():n}")).FullName;
+        string[] arguments =
+        [
+            $"--DataFolder={folder}", $"--ControlSocket={Path.Combine(folder, "control.sock")}",
+            "--Replicas:Api=1", "--Replicas:Workers=1",
+            "--Shop:ASPNETCORE_ENVIRONMENT=Production", "--Shop:DOTNET_ENVIRONMENT=Production",
+            string.Create(CultureInfo.InvariantCulture, $"--Shop:Identity:PasswordIterations={PasswordIterations}"),
+        ];
+        var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.Shop_AppHost>(
+            arguments, patience.Token);
+        builder.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning));
+        var shop = new BenchShop(folder, await builder.BuildAsync(patience.Token));
+        try
+        {
+            await shop.StartServicesAsync(patience.Token);
+            return shop;
+        }
+        catch
+        {
+            await shop.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async Task<string> ConnectionStringAsync(string database, CancellationToken ct) =>
+        await _app.GetConnectionStringAsync(database, ct)
+        ?? throw new BenchException($"The AppHost knows no address of {database}.");
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await _watching;
+        await _app.DisposeAsync();
+        _stopping.Dispose();
+        if (Directory.Exists(_folder)) Directory.Delete(_folder, recursive: true);
+    }
+
+    private async Task StartServicesAsync(CancellationToken ct)
+    {
+        var states = _app.Services.GetRequiredService<ResourceNotificationService>();
+        _watching = WatchAsync(states);
+        await _app.StartAsync(ct);
+        var model = _app.Services.GetRequiredService<DistributedApplicationModel>();
+        foreach (var project in model.Resources.OfType<ProjectResource>())
+        {
+            await states.WaitForResourceHealthyAsync(project.Name, ct);
+        }
+    }
+
+    private async Task WatchAsync(ResourceNotificationService states)
+    {
+        try
+        {
+            await foreach (var change in states.WatchAsync(_stopping.Token))
+            {
+                var process = change.Snapshot.Properties.FirstOrDefault(p => p.Name == "executable.pid")?.Value;
+                if (process is null) continue;
+
+                var name = change.Resource.Name;
+                if (name.EndsWith("-process", StringComparison.Ordinal)) name = name[..^"-process".Length];
+                _processes[change.ResourceId] = (name, Convert.ToInt32(process, CultureInfo.InvariantCulture));
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The bench is over.
+        }
+    }
+}

@@ -1,0 +1,77 @@
+using Npgsql;
+
+namespace Shop.Bench;
+
+/// <summary>What the bench does in the shop's databases itself: fill them before, and count in them after.</summary>
+internal static class Databases
+{
+    /// <summary>Far more of each product than any run can order: a refusal is then always an error.</summary>
+    public const long StockOfEach = 1_000_000_000;
+
+    // Parameters: ids, stock of each. The ledger explains every unit, as it does in the shop.
+    public const string ProductsSql = """
+        with seller as (
+            insert into sellers (id, name) values ('00000000-0000-7000-8000-0000000000ff', 'Bench') returning id
+        ), made as (
+            insert into products (id, seller_id, category, name, description, unit_price, currency, status, created_at)
+            select p.id, seller.id, 'bench', 'Product ' || p.n, 'A product of the bench.', 10000 + p.n, 'KRW',
+                   'ON_SALE', now()
+              from seller, unnest($1) with ordinality as p (id, n)
+            returning id
+        ), stocked as (
+            insert into stock (product_id, on_hand) select id, $2 from made
+        )
+        insert into stock_movements (product_id, kind, quantity, reason, occurred_at)
+        select id, 'RECEIVED', $2, 'bench', now() from made
+        """;
+
+    // What the relay has not published yet: what lies behind its cursor.
+    private const string WaitingSql = """
+        select coalesce((select max(id) from outbox), 0) - coalesce((select max(last_id) from leases), 0)
+        """;
+
+    /// <summary>Ids that a script can compute from a number, from 1 on.</summary>
+    public static Guid ProductId(int number) => new($"00000000-0000-7000-8000-{number:D12}");
+
+    public static async Task AddProductsAsync(string catalog, IReadOnlyList<Guid> products, CancellationToken ct)
+    {
+        await using var connection = await OpenAsync(catalog, ct);
+        await using var command = new NpgsqlCommand(ProductsSql, connection)
+        {
+            Parameters = { new() { Value = products.ToArray() }, new() { Value = StockOfEach } },
+        };
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    // A plan made while a table was empty reads all of it when it is full.
+    public static async Task AnalyzeAsync(string database, CancellationToken ct)
+    {
+        await using var connection = await OpenAsync(database, ct);
+        await using var command = new NpgsqlCommand("analyze", connection);
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    public static Task<long> OrdersAsync(string ordering, CancellationToken ct) =>
+        CountAsync(ordering, "select count(*) from orders where status = 'CREATED'", ct);
+
+    public static Task<long> UnitsHeldAsync(string catalog, CancellationToken ct) =>
+        CountAsync(catalog, "select sum(reserved)::bigint from stock", ct);
+
+    public static Task<long> EventsWaitingAsync(string database, CancellationToken ct) =>
+        CountAsync(database, WaitingSql, ct);
+
+    private static async Task<long> CountAsync(string database, string sql, CancellationToken ct)
+    {
+        await using var connection = await OpenAsync(database, ct);
+        await using var command = new NpgsqlCommand(sql, connection);
+        return (long)(await command.ExecuteScalarAsync(ct))!;
+    }
+
+    private static async Task<NpgsqlConnection> OpenAsync(string database, CancellationToken ct)
+    {
+        var address = new NpgsqlConnectionStringBuilder(database) { Pooling = false };
+        var connection = new NpgsqlConnection(address.ToString());
+        await connection.OpenAsync(ct);
+        return connection;
+    }
+}
