@@ -30,6 +30,12 @@ internal static class Databases
         select coalesce((select max(id) from outbox), 0) - coalesce((select max(last_id) from leases), 0)
         """;
 
+    // Of each table since the server started, the rows that sequential scans went through, largest first.
+    private const string ScannedSql = """
+        select relname::text, seq_tup_read from pg_stat_user_tables where seq_tup_read > 0
+         order by seq_tup_read desc
+        """;
+
     /// <summary>Ids that a script can compute from a number, from 1 on.</summary>
     public static Guid ProductId(int number) => new($"00000000-0000-7000-8000-{number:D12}");
 
@@ -49,6 +55,17 @@ internal static class Databases
         await using var connection = await OpenAsync(database, ct);
         await using var command = new NpgsqlCommand("analyze", connection);
         await command.ExecuteNonQueryAsync(ct);
+    }
+
+    /// <summary>Rows that were read one after the other, by table: what grows with a table shows here first.</summary>
+    public static async Task<IReadOnlyDictionary<string, long>> ScannedAsync(string database, CancellationToken ct)
+    {
+        await using var connection = await OpenAsync(database, ct);
+        await using var command = new NpgsqlCommand(ScannedSql, connection);
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        var scanned = new Dictionary<string, long>();
+        while (await reader.ReadAsync(ct)) scanned.TryAdd(reader.GetString(0), reader.GetInt64(1));
+        return scanned;
     }
 
     public static Task<long> OrdersAsync(string ordering, CancellationToken ct) =>

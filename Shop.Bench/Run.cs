@@ -50,17 +50,29 @@ internal static class Run
         var load = await loop.RunAsync("measure", options.Seconds, ct);
         var usedAfter = ProcessUsage.Read(shop.Processes);
 
+        var told = warmUp.Placed + load.Placed;
+        foreach (var database in (string[])[catalogdb, orderingdb]) await TellScannedAsync(database, told, ct);
         await DrainAsync([catalogdb, orderingdb], ct);
         var after = await ceiling.MeasureAsync(ct);
         Say.Line($"Ceiling after:  {after:N0} orders/s");
 
         // Who was told 201 has an order, and it its stock: else the speed is worth nothing.
-        var told = warmUp.Placed + load.Placed;
         var sums = new Sums(
             told, await Databases.OrdersAsync(orderingdb, ct), await Databases.UnitsHeldAsync(catalogdb, ct));
         var result = new Result(warmUp, load, sums, before, after);
         result.Tell(usedBefore, usedAfter);
         return result;
+    }
+
+    private static async Task TellScannedAsync(string database, long orders, CancellationToken ct)
+    {
+        const int most = 4;
+        var scanned = await Databases.ScannedAsync(database, ct);
+        foreach (var (table, rows) in scanned.OrderByDescending(table => table.Value).Take(most))
+        {
+            var each = (double)rows / Math.Max(1, orders);
+            Say.Line($"  {table,-18} {rows,12:N0} rows read by sequential scans, {each:F1} an order");
+        }
     }
 
     /// <summary>Relay and consumers share the machine: what they have left would lower the second ceiling.</summary>
