@@ -68,7 +68,9 @@ internal sealed partial class Ceiling : IAsyncDisposable
     {
         await RunAsync(WarmUpSeconds, ct);
         await Databases.AnalyzeAsync(_server.ToString(), ct);
-        return await RunAsync(Seconds, ct);
+        var perSecond = await RunAsync(Seconds, ct);
+        return perSecond > 0 ? perSecond : throw new BenchException(
+            "pgbench finished no transaction, so there is no ceiling: the machine is too busy to measure on.");
     }
 
     public async ValueTask DisposeAsync()
@@ -98,9 +100,12 @@ internal sealed partial class Ceiling : IAsyncDisposable
         var output = process.StandardOutput.ReadToEndAsync(ct);
         var errors = process.StandardError.ReadToEndAsync(ct);
         await process.WaitForExitAsync(ct);
-        return process.ExitCode == 0 && PerSecond().Match(await output) is { Success: true } match
+        if (process.ExitCode != 0) throw new BenchException($"pgbench failed: {(await errors).Trim()}");
+
+        // Where not one transaction was finished in time, pgbench leaves the line with the speed out.
+        return PerSecond().Match(await output) is { Success: true } match
             ? double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)
-            : throw new BenchException($"pgbench failed: {(await errors).Trim()}");
+            : 0;
     }
 
     private static IEnumerable<string> SchemaFiles(Assembly assembly) =>
