@@ -60,6 +60,7 @@ public class ShopApp : IAsyncLifetime
             .. _folder.AppHostArguments, $"--Replicas:Api={_options.Apis}", $"--Replicas:Workers={_options.Workers}",
             // A cold process on a busy machine takes seconds for its first purchase; the tests want the outcome.
             "--Shop:Orders:OneCallWaitSeconds=60",
+            "--Shop:Messaging:ReconcileAgeSeconds=5", "--Shop:Messaging:ReconcileIntervalSeconds=2",
             .. _options.Settings.Select(s => $"--Shop:{s.Key}={s.Value}"), .. _options.Arguments,
         ];
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.Shop_AppHost>(

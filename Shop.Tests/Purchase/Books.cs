@@ -33,5 +33,5 @@ internal static class Books
     public static Task HoldBecomesAsync(this ShopApp shop, Guid order, string status) =>
         Eventually.GetAsync(
             () => shop.HoldAsync(order), hold => hold == status,
-            TimeSpan.FromSeconds(60), $"the hold of {order} is {status}");
+            TimeSpan.FromSeconds(120), $"the hold of {order} is {status}");
 }

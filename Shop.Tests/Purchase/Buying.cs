@@ -72,12 +72,12 @@ internal static class Buying
     public static Task<Answer> OrderBecomesAsync(this ShopUser buyer, Guid order, string status) =>
         Eventually.GetAsync(
             () => buyer.OrderAsync(order), answer => answer.Text("status") == status,
-            TimeSpan.FromSeconds(60), $"order {order} is {status}");
+            TimeSpan.FromSeconds(120), $"order {order} is {status}");
 
     public static Task<Answer> PaymentBecomesAsync(this ShopUser buyer, Guid payment, string status) =>
         Eventually.GetAsync(
             () => buyer.Payments.AskAsync($"/payments/{payment}"), answer => answer.Text("status") == status,
-            TimeSpan.FromSeconds(60), $"payment {payment} is {status}");
+            TimeSpan.FromSeconds(120), $"payment {payment} is {status}");
 
     private static async Task<Answer> ReadAsync(HttpResponseMessage response)
     {

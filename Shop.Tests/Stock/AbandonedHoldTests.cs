@@ -23,6 +23,7 @@ public sealed class CrashingShop() : ShopApp(new ShopAppOptions
     },
 });
 
+[Trait("Category", "Long")]
 public sealed class AbandonedHoldTests(CrashingShop shop) : IClassFixture<CrashingShop>
 {
     private const int Replicas = 2;
