@@ -7,7 +7,8 @@ namespace Shop.ServiceDefaults.Data;
 /// <summary>
 /// Many requests, one transaction. Callers queue their item; one flusher takes what has arrived while the last flush
 /// was committing and runs it as one batch, so a lone item waits for nobody and there is no timer. When a batch fails,
-/// its items are run one by one, so that one bad item fails only its own caller; a database that is away fails all.
+/// its items are run one by one, so that one bad item fails only its own caller; a lone item is run again only where
+/// its connection was lost, perhaps after its COMMIT. A database that is away fails all.
 /// </summary>
 /// <param name="flush">
 /// Commits a batch and answers a result for every item, in order. It must be idempotent by the items' ids: after a
@@ -75,13 +76,9 @@ public sealed class SharedCommit<TItem, TResult>(
         }
         catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
         {
-            if (batch.Count == 1)
-            {
-                batch[0].Answer.TrySetException(e);
-                return;
-            }
-
-            await RunOneByOneAsync(batch, ct);
+            // A refusal of one item alone is its answer; a lost connection may have been lost after its COMMIT.
+            if (batch.Count == 1 && !IsOutage(e)) batch[0].Answer.TrySetException(e);
+            else await RunOneByOneAsync(batch, ct);
         }
     }
 
@@ -89,12 +86,19 @@ public sealed class SharedCommit<TItem, TResult>(
     {
         for (var i = 0; i < batch.Count; i++)
         {
-            await FlushAsync([batch[i]], ct);
-            if (batch[i].Answer.Task.Exception?.InnerException is not { } e || !IsOutage(e)) continue;
+            try
+            {
+                await AnswerAsync([batch[i]], ct);
+            }
+            catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
+            {
+                batch[i].Answer.TrySetException(e);
+                if (!IsOutage(e)) continue;
 
-            // The others would only wait for the same unreachable database, and new callers behind them.
-            foreach (var rest in batch.Skip(i + 1)) rest.Answer.TrySetException(e);
-            return;
+                // The others would only wait for the same unreachable database, and new callers behind them.
+                foreach (var rest in batch.Skip(i + 1)) rest.Answer.TrySetException(e);
+                return;
+            }
         }
     }
 

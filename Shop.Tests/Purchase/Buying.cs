@@ -41,11 +41,12 @@ internal static class Buying
         await ReadAsync(await client.GetAsync(path));
 
     /// <summary>A product on sale of which there are plenty, another one at each call: tests share the shop.</summary>
-    public static async Task<Guid> PlentifulProductAsync(this ShopApp shop)
+    /// <param name="atMost">For who wants to order more than there is: a line takes no more than 10,000.</param>
+    public static async Task<Guid> PlentifulProductAsync(this ShopApp shop, long atMost = long.MaxValue)
     {
         var products = await shop.Catalog.AskAsync("/products?limit=100");
         var plentiful = products.Body.GetProperty("items").EnumerateArray()
-            .Where(product => product.GetProperty("available").GetInt64() >= 100)
+            .Where(product => product.GetProperty("available").GetInt64() is var units && units >= 100 && units <= atMost)
             .Select(product => product.GetProperty("id").GetGuid())
             .ToArray();
         return plentiful[Interlocked.Increment(ref _picked) % plentiful.Length];

@@ -90,7 +90,7 @@ public abstract class PurchaseContract(ShopApp shop)
     public async Task Out_of_stock_is_refused_and_holds_nothing()
     {
         var buyer = await shop.NewBuyerAsync();
-        var product = await shop.PlentifulProductAsync();
+        var product = await shop.PlentifulProductAsync(atMost: 9_000);
         var key = NewKey();
 
         var refused = await buyer.PlaceAsync(product, await shop.OnHandAsync(product) + 1, card: "tok_ok", key);
