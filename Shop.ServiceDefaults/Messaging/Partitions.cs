@@ -90,9 +90,12 @@ internal static class Partitions
         }
     }
 
+    // Not to_regclass: its cached "no" outlives the wait for an advisory lock, and a fresh shop of several processes
+    // started with errors in its log. This reads the catalog with the statement's own snapshot.
     private static Task<bool> ExistsAsync(NpgsqlConnection connection, string name, CancellationToken ct) =>
         connection.ExecuteScalarAsync<bool>(new CommandDefinition(
-            "select to_regclass(@name) is not null", new { name }, cancellationToken: ct));
+            "select exists (select from pg_class where relname = @name and pg_table_is_visible(oid))",
+            new { name }, cancellationToken: ct));
 
     private static string NameOf(string table, DateTimeOffset start) =>
         $"{table}_p{start.UtcDateTime.ToString(NameFormat, CultureInfo.InvariantCulture)}";

@@ -5,7 +5,6 @@ namespace Shop.Tests.Stock;
 
 /// <summary>What a purchase wrote stays as it is, even for the owner of the tables.</summary>
 [Collection(StockShopCollection.Name)]
-[Trait("Category", "Long")]
 public sealed class PastTests(StockShop shop)
 {
     [Theory]
