@@ -64,7 +64,6 @@ public sealed class DatabaseRolesTests(ServiceDatabases databases) : IClassFixtu
             $"alter table {table} disable trigger all",
             $"alter table {table} owner to {role}",
             $"drop table {table}",
-            $"grant delete on {table} to {role} with grant option",
             $"create policy another on {table}",
             "create table another partition of outbox for values from ('2000-01-01') to ('2000-01-02')",
             "drop table outbox_default",
@@ -87,6 +86,9 @@ public sealed class DatabaseRolesTests(ServiceDatabases databases) : IClassFixtu
         }
 
         Assert.Empty(passed);
+        // PostgreSQL answers this one with a warning; what counts is that it gives nothing.
+        await database.TryAsRoleAsync($"grant truncate on {table} to {role}");
+        Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, await database.TryAsRoleAsync($"truncate {table}"));
     }
 
     [Theory]
