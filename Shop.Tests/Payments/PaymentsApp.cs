@@ -124,19 +124,19 @@ public sealed class PaymentsApp : IAsyncLifetime
 
     public async Task<T> ScalarAsync<T>(string sql, object? parameters = null)
     {
-        await using var connection = await Database.Source.OpenConnectionAsync();
+        await using var connection = await _infrastructure.OpenAsync();
         return (await connection.ExecuteScalarAsync<T>(sql, parameters))!;
     }
 
     public async Task<int> ExecuteAsync(string sql, object? parameters = null)
     {
-        await using var connection = await Database.Source.OpenConnectionAsync();
+        await using var connection = await _infrastructure.OpenAsync();
         return await connection.ExecuteAsync(sql, parameters);
     }
 
     public async Task<IReadOnlyList<string>> EventsOfAsync(Guid key)
     {
-        await using var connection = await Database.Source.OpenConnectionAsync();
+        await using var connection = await _infrastructure.OpenAsync();
         return (await connection.QueryAsync<string>(
             "select type from outbox where key = @key order by id", new { key })).AsList();
     }
@@ -163,7 +163,7 @@ public sealed class PaymentsApp : IAsyncLifetime
 
     private async Task<(string Type, string Payload)?> NextAsync()
     {
-        await using var connection = await Database.Source.OpenConnectionAsync();
+        await using var connection = await _infrastructure.OpenAsync();
         var rows = await connection.QueryAsync<(Guid Id, string Type, string Payload)>(
             "select event_id, type, payload::text from outbox order by id");
         foreach (var row in rows)
