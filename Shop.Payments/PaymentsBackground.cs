@@ -1,5 +1,6 @@
 using Shop.Payments.Gateway;
 using Shop.Payments.Payments;
+using Shop.Payments.Points;
 using Shop.Payments.Refunds;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
@@ -36,6 +37,9 @@ public static class PaymentsBackground
         var pause = TimeSpan.FromSeconds(options.SweepSeconds);
         builder.AddSchedule("recover-payments", pause, RecoverPayments.Run);
         builder.AddSchedule("recover-refunds", pause, RecoverRefunds.Run);
+
+        var points = builder.Configuration.GetSection(PointsOptions.Section).Get<PointsOptions>() ?? new();
+        builder.AddSchedule("expire-points", TimeSpan.FromSeconds(points.SweepSeconds), ExpirePoints.Run);
     }
 
     internal static void OnPaymentEvents(Subscriptions<PaymentsDb> group) => group
@@ -53,6 +57,8 @@ public static class PaymentsBackground
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(
             builder.Configuration.GetSection(SandboxOptions.Section).Get<SandboxOptions>() ?? new());
+        builder.Services.AddSingleton(
+            builder.Configuration.GetSection(PointsOptions.Section).Get<PointsOptions>() ?? new());
         builder.AddDatabase<PaymentsDb>("paymentsdb");
         return options;
     }

@@ -1,4 +1,5 @@
 using Shop.Payments.Payments;
+using Shop.Payments.Points;
 using Shop.Payments.Webhooks;
 using Shop.ServiceDefaults.Authentication;
 
@@ -11,16 +12,26 @@ internal static class PaymentsEndpoints
         var payments = routes.MapGroup("/payments").WithTags("Payments").RequireAuthorization(Policies.SignedIn);
         payments.MapPost("/", PayOrder.Handle).WithName("PayOrder")
             .Produces<StorePayment.Response>(StatusCodes.Status202Accepted)
-            .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status422UnprocessableEntity);
+            .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status402PaymentRequired)
+            .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict)
+            .ProducesProblem(StatusCodes.Status422UnprocessableEntity);
         payments.MapGet("/", ListPayments.Handle).WithName("ListPayments");
         payments.MapGet("/{id:guid}", GetPayment.Handle).WithName("GetPayment");
+
+        var points = routes.MapGroup("/points").WithTags("Points").RequireAuthorization(Policies.SignedIn);
+        points.MapGet("/", ShowPoints.Handle).WithName("ShowPoints");
+        points.MapGet("/entries", ListPointsEntries.Handle).WithName("ListPointsEntries")
+            .ProducesProblem(StatusCodes.Status400BadRequest);
+        points.MapPost("/charge", ChargePoints.Handle).WithName("ChargePoints")
+            .Produces<StorePayment.Response>(StatusCodes.Status202Accepted)
+            .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status422UnprocessableEntity);
 
         var inside = routes.MapGroup("/internal/payments").WithTags("Internal")
             .RequireAuthorization(Policies.PaymentsInternal);
         inside.MapPost("/", PayOrderInOneCall.Handle).WithName("PayOrderInOneCall")
             .Produces<StorePayment.Response>(StatusCodes.Status202Accepted)
-            .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status409Conflict);
+            .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status402PaymentRequired)
+            .ProducesProblem(StatusCodes.Status409Conflict);
         inside.MapGet("/{id:guid}", AskPayment.Handle).WithName("AskPayment");
 
         // Open to anybody: the signature says who speaks.

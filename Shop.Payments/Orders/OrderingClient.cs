@@ -36,6 +36,21 @@ internal sealed class OrderingClient(HttpClient http)
         }
     }
 
+    /// <summary>What this user's order comes to, or null: there is none that is this user's.</summary>
+    public async Task<long?> FindTotalAsync(Guid orderId, Guid userId, CancellationToken ct)
+    {
+        using var response = await http.GetAsync($"/internal/orders/{orderId}", ct);
+        if (response.StatusCode == HttpStatusCode.NotFound) return null;
+        if (response.StatusCode != HttpStatusCode.OK)
+        {
+            throw new HttpRequestException(
+                $"Ordering answered {(int)response.StatusCode} about an order.", null, response.StatusCode);
+        }
+
+        var order = await response.Content.ReadFromJsonAsync<OrderTotal>(ShopJson.Options, ct);
+        return order?.UserId == userId ? order.Total : null;
+    }
+
     private static OrderToPay Checked(OrderToPay? order, Guid orderId, Guid userId) =>
         order is { Amount: > 0 } && order.OrderId == orderId && order.UserId == userId
             && OrderedLine.AddUpTo(order.Lines, order.Amount)
@@ -48,6 +63,8 @@ internal sealed class OrderingClient(HttpClient http)
         return Problems.Conflict(slug, problem?.Detail);
     }
 }
+
+internal sealed record OrderTotal(Guid UserId, long Total);
 
 internal abstract record PaymentStart
 {
