@@ -1,4 +1,5 @@
 using Shop.Payments.Payments;
+using Shop.Payments.Settlement;
 using Shop.Payments.Webhooks;
 using Shop.ServiceDefaults.Authentication;
 
@@ -15,6 +16,15 @@ internal static class PaymentsEndpoints
             .ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status422UnprocessableEntity);
         payments.MapGet("/", ListPayments.Handle).WithName("ListPayments");
         payments.MapGet("/{id:guid}", GetPayment.Handle).WithName("GetPayment");
+
+        var settlements = routes.MapGroup("/settlements").WithTags("Settlements")
+            .RequireAuthorization(Policies.SellerOrAdmin);
+        settlements.MapGet("/daily", ListDailySettlements.Handle).WithName("ListDailySettlements")
+            .ProducesProblem(StatusCodes.Status400BadRequest);
+        settlements.MapGet("/monthly", ListMonthlySettlements.Handle).WithName("ListMonthlySettlements")
+            .ProducesProblem(StatusCodes.Status400BadRequest);
+        settlements.MapGet("/{id:guid}/lines", ListSettlementLines.Handle).WithName("ListSettlementLines")
+            .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound);
 
         var inside = routes.MapGroup("/internal/payments").WithTags("Internal")
             .RequireAuthorization(Policies.PaymentsInternal);

@@ -83,6 +83,7 @@ internal static class SettlePayment
     {
         var version = await ChangedAsync(tx, CompleteSql, new { payment.Id, tx.Now });
         await payment.RecordAsync(tx, PaymentStatus.Completed, null, cause, version);
+        if (payment.Purpose == Payment.Order) await PostCapture.RunAsync(tx, payment);
         tx.Publish(
             new PaymentCompleted(
                 payment.Id, payment.OrderId, payment.UserId!.Value, payment.Amount, payment.CardAmount,
@@ -97,6 +98,7 @@ internal static class SettlePayment
         if (payment.CardCaptured > 0) return PaymentVerdict.AlreadyApplied;
 
         await ChangedAsync(tx, LateCaptureSql, new { payment.Id, amount, tx.Now });
+        await PostCapture.RunLateAsync(tx, payment, amount);
         await OweRefund.ForLateCaptureAsync(tx, payment.Id);
         return PaymentVerdict.RefundOwed;
     }
