@@ -2,6 +2,7 @@ using Shop.Payments.Gateway;
 using Shop.Payments.Payments;
 using Shop.Payments.Points;
 using Shop.Payments.Refunds;
+using Shop.Payments.Settlement;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Http;
@@ -30,9 +31,11 @@ public static class PaymentsBackground
         builder.Services.AddTransient<RecoverPayments>();
         builder.Services.AddTransient<SendRefund>();
         builder.Services.AddTransient<RecoverRefunds>();
+        builder.Services.AddTransient<CloseDays>();
 
         builder.AddSubscriptions<PaymentsDb>("payments-payments", OnPaymentEvents);
         builder.AddSubscriptions<PaymentsDb>("payments-orders", OnOrderEvents);
+        builder.AddSubscriptions<PaymentsDb>(CloseDays.Group, OnSettlementEvents);
 
         var pause = TimeSpan.FromSeconds(options.SweepSeconds);
         builder.AddSchedule("recover-payments", pause, RecoverPayments.Run);
@@ -40,6 +43,8 @@ public static class PaymentsBackground
 
         var points = builder.Configuration.GetSection(PointsOptions.Section).Get<PointsOptions>() ?? new();
         builder.AddSchedule("expire-points", TimeSpan.FromSeconds(points.SweepSeconds), ExpirePoints.Run);
+        builder.AddSchedule(
+            "close-settlement-days", TimeSpan.FromSeconds(options.SettlementCloseSeconds), CloseDays.Run);
     }
 
     internal static void OnPaymentEvents(Subscriptions<PaymentsDb> group) => group
@@ -49,6 +54,10 @@ public static class PaymentsBackground
     internal static void OnOrderEvents(Subscriptions<PaymentsDb> group) => group
         .On<PaymentVoidDue>(OnPaymentVoidDue.Handle)
         .On<OrderRefundDue>(OnOrderRefundDue.Handle);
+
+    internal static void OnSettlementEvents(Subscriptions<PaymentsDb> group) => group
+        .On<PaymentCompleted>(OnPaymentCompleted.Handle)
+        .On<RefundCompleted>(OnRefundCompleted.Handle);
 
     /// <summary>What the HTTP half and the background half share.</summary>
     internal static PaymentsOptions AddPaymentsCore(this IHostApplicationBuilder builder)

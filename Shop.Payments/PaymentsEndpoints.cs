@@ -1,5 +1,6 @@
 using Shop.Payments.Payments;
 using Shop.Payments.Points;
+using Shop.Payments.Settlement;
 using Shop.Payments.Webhooks;
 using Shop.ServiceDefaults.Authentication;
 
@@ -25,6 +26,15 @@ internal static class PaymentsEndpoints
         points.MapPost("/charge", ChargePoints.Handle).WithName("ChargePoints")
             .Produces<StorePayment.Response>(StatusCodes.Status202Accepted)
             .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status422UnprocessableEntity);
+
+        var settlements = routes.MapGroup("/settlements").WithTags("Settlements")
+            .RequireAuthorization(Policies.SellerOrAdmin);
+        settlements.MapGet("/daily", ListDailySettlements.Handle).WithName("ListDailySettlements")
+            .ProducesProblem(StatusCodes.Status400BadRequest);
+        settlements.MapGet("/monthly", ListMonthlySettlements.Handle).WithName("ListMonthlySettlements")
+            .ProducesProblem(StatusCodes.Status400BadRequest);
+        settlements.MapGet("/{id:guid}/lines", ListSettlementLines.Handle).WithName("ListSettlementLines")
+            .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound);
 
         var inside = routes.MapGroup("/internal/payments").WithTags("Internal")
             .RequireAuthorization(Policies.PaymentsInternal);

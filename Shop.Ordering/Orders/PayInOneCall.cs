@@ -43,7 +43,7 @@ internal sealed partial class PayInOneCall(
         var request = new PaymentsClient.NewPayment(
             paymentId, order.Id, userId, payment.Method, payment.CardToken, payment.Points, order.Total, order.Currency,
             [.. order.Lines.Select(line => new PaymentsClient.PayableLine(
-                line.ProductId, line.SellerId, line.Category, line.Quantity, line.Amount))]);
+                line.ProductId, line.SellerId, line.Category, line.Quantity, line.Amount, line.Discount))]);
         try
         {
             var verdict = await services.GetRequiredService<PaymentsClient>()

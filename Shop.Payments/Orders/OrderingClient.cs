@@ -81,12 +81,13 @@ internal abstract record PaymentStart
 /// <summary>The frozen terms of an order: what to take, and the lines that it is for.</summary>
 public sealed record OrderToPay(Guid OrderId, Guid UserId, long Amount, string Currency, OrderedLine[] Lines);
 
-/// <summary>Units of a product and what is paid for them, discount taken off.</summary>
-public sealed record OrderedLine(Guid ProductId, Guid SellerId, string Category, int Quantity, long Amount)
+/// <summary>Units of a product and what is paid for them, with the discount that was taken off.</summary>
+public sealed record OrderedLine(
+    Guid ProductId, Guid SellerId, string Category, int Quantity, long Amount, long Discount = 0)
 {
     /// <summary>True where the lines are an order's: each product once, amounts that add up.</summary>
     public static bool AddUpTo(OrderedLine[] lines, long amount) =>
-        lines.All(line => line is { Quantity: > 0, Amount: >= 0, Category: not null })
+        lines.All(line => line is { Quantity: > 0, Amount: >= 0, Discount: >= 0, Category: not null })
         && lines.DistinctBy(line => line.ProductId).Count() == lines.Length
         && lines.Sum(line => (decimal)line.Amount) == amount;
 }

@@ -98,6 +98,7 @@ internal static class SettlePayment
         await payment.RecordAsync(tx, PaymentStatus.Completed, null, cause, version);
         if (payment.PointsAmount > 0) await UsePoints.RunAsync(tx, payment);
         if (payment.Purpose == Payment.TopUp) await GrantPoints.RunAsync(tx, payment);
+        if (payment.Purpose == Payment.Order) await PostCapture.RunAsync(tx, payment);
         tx.Publish(
             new PaymentCompleted(
                 payment.Id, payment.OrderId, payment.UserId!.Value, payment.Amount, payment.CardAmount,
@@ -112,6 +113,7 @@ internal static class SettlePayment
         if (payment.CardCaptured > 0) return PaymentVerdict.AlreadyApplied;
 
         await ChangedAsync(tx, LateCaptureSql, new { payment.Id, amount, tx.Now });
+        await PostCapture.RunLateAsync(tx, payment, amount);
         await OweRefund.ForLateCaptureAsync(tx, payment.Id);
         return PaymentVerdict.RefundOwed;
     }

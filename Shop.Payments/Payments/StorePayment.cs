@@ -11,7 +11,8 @@ namespace Shop.Payments.Payments;
 /// <summary>
 /// Race 3, after Ordering's yes: payment, lines, key, answer and PaymentRequested in one transaction. Whoever asks
 /// for the same at the same time meets the first at a unique row and gets its answer. What can't be stored as asked
-/// is stored as a FAILED payment with PaymentFailed, so that the order which said yes hears of it.
+/// is stored as a FAILED payment with PaymentFailed, so that the order which said yes hears of it. What the shop keeps
+/// of each line, rounded down, is frozen with it.
 /// </summary>
 internal static class StorePayment
 {
@@ -30,9 +31,16 @@ internal static class StorePayment
                 on conflict do nothing
             returning id, version),
         lines as (
-            insert into payment_lines (payment_id, product_id, seller_id, category, quantity, amount)
-            select payment.id, line.*
-              from payment, unnest(@Products, @Sellers, @Categories, @Quantities, @Amounts) as line),
+            insert into payment_lines (payment_id, product_id, seller_id, category, quantity, amount, discount, fee)
+            select payment.id, line.*, div(line.amount::numeric * rate.basis_points, 10000)
+              from payment,
+                   unnest(@Products, @Sellers, @Categories, @Quantities, @Amounts, @Discounts)
+                       as line (product_id, seller_id, category, quantity, amount, discount)
+                   join lateral (
+                       select basis_points from seller_fees
+                        where seller_id = line.seller_id or seller_id is null
+                        order by seller_id nulls last
+                        limit 1) as rate on true),
         transition as (
             insert into payment_transitions (payment_id, version, from_status, to_status, cause, trace_id, at)
             select id, version, null, @Status, 'request', @TraceId, @Now from payment)
@@ -135,6 +143,7 @@ internal static class StorePayment
             Categories = attempt.Lines.Select(line => line.Category).ToArray(),
             Quantities = attempt.Lines.Select(line => line.Quantity).ToArray(),
             Amounts = attempt.Lines.Select(line => line.Amount).ToArray(),
+            Discounts = attempt.Lines.Select(line => line.Discount).ToArray(),
             TraceId = Activity.Current?.TraceId.ToHexString(),
             tx.Now,
         });

@@ -47,6 +47,7 @@ internal static class SettleRefund
         var changed = await tx.ExecuteAsync(CompleteSql, new { refund.Id, tx.Now });
         if (changed != 1) throw new InvalidOperationException("A locked refund was not in the state that was read.");
         await Refund.RecordAsync(tx, refund.Id, RefundStatus.Processing, RefundStatus.Completed, cause);
+        await PostRefund.RunAsync(tx, refund);
 
         var payment = await tx.QuerySingleOrDefaultAsync<Counted>(CountSql, new { refund.PaymentId, tx.Now })
             ?? throw new InvalidOperationException("A refund without its payment.");
