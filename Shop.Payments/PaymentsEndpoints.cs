@@ -1,5 +1,6 @@
 using Shop.Payments.Payments;
 using Shop.Payments.Points;
+using Shop.Payments.Refunds;
 using Shop.Payments.Settlement;
 using Shop.Payments.Webhooks;
 using Shop.ServiceDefaults.Authentication;
@@ -18,6 +19,16 @@ internal static class PaymentsEndpoints
             .ProducesProblem(StatusCodes.Status422UnprocessableEntity);
         payments.MapGet("/", ListPayments.Handle).WithName("ListPayments");
         payments.MapGet("/{id:guid}", GetPayment.Handle).WithName("GetPayment");
+        payments.MapPost("/{id:guid}/cancel", CancelPayment.Handle).WithName("CancelPayment")
+            .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status422UnprocessableEntity);
+        payments.MapPost("/{id:guid}/refunds", RequestRefund.Handle).WithName("RequestRefund")
+            .Produces<RequestRefund.Response>(StatusCodes.Status202Accepted)
+            .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status422UnprocessableEntity);
+
+        routes.MapGet("/refunds/{id:guid}", GetRefund.Handle).WithName("GetRefund").WithTags("Refunds")
+            .RequireAuthorization(Policies.SignedIn).ProducesProblem(StatusCodes.Status404NotFound);
 
         var points = routes.MapGroup("/points").WithTags("Points").RequireAuthorization(Policies.SignedIn);
         points.MapGet("/", ShowPoints.Handle).WithName("ShowPoints");
@@ -43,6 +54,8 @@ internal static class PaymentsEndpoints
             .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status402PaymentRequired)
             .ProducesProblem(StatusCodes.Status409Conflict);
         inside.MapGet("/{id:guid}", AskPayment.Handle).WithName("AskPayment");
+        routes.MapGet("/internal/refunds/{id:guid}", AskRefund.Handle).WithName("AskRefund").WithTags("Internal")
+            .RequireAuthorization(Policies.PaymentsInternal).ProducesProblem(StatusCodes.Status400BadRequest);
 
         // Open to anybody: the signature says who speaks.
         routes.MapPost("/webhooks/sandbox", ReceiveSandboxWebhook.Handle).WithName("ReceiveSandboxWebhook")

@@ -27,7 +27,7 @@ internal static class PayOrder
 
         var userId = user.UserId();
         var key = IdempotencyKey.Read(http, userId, Operation, request, out var problem);
-        if (key is null) return Unusable(problem);
+        if (key is null) return KeyProblem(problem);
 
         if (await StoredAnswer.FindAsync(database, userId, key, ct) is { } stored) return stored.Send(http);
 
@@ -60,7 +60,8 @@ internal static class PayOrder
             : null;
     }
 
-    internal static ProblemHttpResult Unusable(string? problem) => problem is null
+    /// <summary>The 400 of a request that moves money without a key, or with an unusable one.</summary>
+    public static ProblemHttpResult KeyProblem(string? problem) => problem is null
         ? Problems.Of(400, "idempotency-key-missing", $"{IdempotencyKey.Header} is required where money moves.")
         : Problems.Of(400, "idempotency-key-invalid", problem);
 

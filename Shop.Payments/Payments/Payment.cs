@@ -54,6 +54,9 @@ public sealed class Payment
 
     public long PointsRefunded { get; private set; }
 
+    /// <summary>What was captured and is not on its way back.</summary>
+    public long Left => CardCaptured - CardRefunded + PointsCaptured - PointsRefunded;
+
     public PaymentStatus Status { get; private set; }
 
     public string? Failure { get; private set; }

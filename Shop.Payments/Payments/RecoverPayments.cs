@@ -74,7 +74,7 @@ internal sealed class RecoverPayments(
 
         if (payment.VoidDue)
         {
-            await charges.VoidAsync(payment, "payment-voided", Cause, ct);
+            await charges.VoidAsync(payment, OnPaymentVoidDue.Failure, Cause, ct);
             return;
         }
 

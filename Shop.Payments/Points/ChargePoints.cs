@@ -33,7 +33,7 @@ internal static class ChargePoints
 
         var userId = user.UserId();
         var key = IdempotencyKey.Read(http, userId, Operation, request, out var problem);
-        if (key is null) return PayOrder.Unusable(problem);
+        if (key is null) return PayOrder.KeyProblem(problem);
 
         if (await StoredAnswer.FindAsync(database, userId, key, ct) is { } stored) return stored.Send(http);
 
