@@ -66,7 +66,9 @@ internal sealed class PaymentsClient(HttpClient http)
         Guid PaymentId, Guid OrderId, Guid UserId, string Method, string? CardToken, long? Points, long Amount,
         string Currency, IReadOnlyList<PayableLine> Lines);
 
-    internal sealed record PayableLine(Guid ProductId, Guid SellerId, string Category, int Quantity, long Amount);
+    /// <param name="Amount">What is paid, <paramref name="Discount"/> taken off.</param>
+    internal sealed record PayableLine(
+        Guid ProductId, Guid SellerId, string Category, int Quantity, long Amount, long Discount);
 
     /// <param name="Status">REQUESTED, PROCESSING, COMPLETED or FAILED.</param>
     internal sealed record PaymentState(Guid PaymentId, Guid OrderId, string Status, string? Failure);

@@ -12,7 +12,9 @@ namespace Shop.Payments.Payments;
 public sealed class Payment
 {
     public const string Order = "ORDER";
-    public const string Card = "CARD";
+
+    /// <summary>Points for money; it has no order.</summary>
+    public const string TopUp = "TOP_UP";
 
     /// <summary>The failure of a tombstone.</summary>
     public const string AttemptAbandoned = "attempt-abandoned";

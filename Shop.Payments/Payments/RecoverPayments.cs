@@ -107,6 +107,6 @@ internal sealed class RecoverPayments(
             await OnPaymentRequested.StartAsync(tx, payment, options, Cause);
             return payment;
         }, ct);
-        if (started is not null) await charges.RunAsync(started, Cause, ct);
+        if (started is { Status: PaymentStatus.Processing }) await charges.RunAsync(started, Cause, ct);
     }
 }

@@ -32,16 +32,19 @@ internal static class SettleHold
          where user_id = @UserId and held >= @amount
         """;
 
+    /// <summary>Points that are gone for good.</summary>
+    /// <param name="Entry">The number of the entry that says so.</param>
+    public sealed record Captured(Guid UserId, long Amount, long Entry);
+
     /// <summary>
-    /// The points are gone for good, under an entry of that kind; its number and their amount, or null where no hold
-    /// of this id is live. The ledger's postings belong to what the points were for.
+    /// The points are gone for good, under an entry of that kind. Null where no hold of this id is live. The ledger's
+    /// postings belong to what the points were for.
     /// </summary>
-    public static async Task<(long Entry, long Amount)?> CaptureAsync(
-        Transaction<PaymentsDb> tx, Guid holdId, string kind)
+    public static async Task<Captured?> CaptureAsync(Transaction<PaymentsDb> tx, Guid holdId, string kind)
     {
         if (await EndAsync(tx, holdId, "CAPTURED") is not var (account, amount)) return null;
 
-        return (await account.BookAsync(tx, kind, holdId, held: -amount), amount);
+        return new(account.UserId, amount, await account.BookAsync(tx, kind, holdId, held: -amount));
     }
 
     /// <summary>The points are the customer's again. False where no hold of this id is live.</summary>

@@ -15,11 +15,17 @@ internal static class TakeBackPoints
         HoldPoints.RunAsync(tx, refundId, userId, points, first: paymentId);
 
     /// <summary>
-    /// With the refund's completion. Nothing where it holds no points: a late capture gave none. The ledger's postings
-    /// are the refund's own.
+    /// With the refund's completion. Nothing where it holds no points: a late capture gave none, so nothing is taken.
     /// </summary>
-    public static async Task CaptureAsync(Transaction<PaymentsDb> tx, Guid refundId) =>
-        await SettleHold.CaptureAsync(tx, refundId, PointsEntry.TakenBack);
+    public static async Task CaptureAsync(Transaction<PaymentsDb> tx, Guid refundId)
+    {
+        if (await SettleHold.CaptureAsync(tx, refundId, PointsEntry.TakenBack) is not { } taken) return;
+
+        await Ledger.PostAsync(
+            tx, refundId, "REFUND", PointsAccount.Currency,
+            new Posting(Accounts.HeldPoints(taken.UserId), taken.Amount),
+            new Posting(Accounts.CardClearing, -taken.Amount));
+    }
 
     /// <summary>With the refund's failure.</summary>
     public static async Task ReleaseAsync(Transaction<PaymentsDb> tx, Guid refundId) =>

@@ -76,6 +76,7 @@ internal static class SettleRefund
         // The card's leg is back, now the points': those that paid return, those of a top-up are gone.
         if (refund.Points > 0) await ReturnPoints.RunAsync(tx, refund.Id, refund.PaymentId, refund.Points);
         await TakeBackPoints.CaptureAsync(tx, refund.Id);
+        await PostRefund.RunAsync(tx, refund);
 
         var payment = await tx.QuerySingleOrDefaultAsync<Counted>(CountSql, new { refund.PaymentId, tx.Now })
             ?? throw new InvalidOperationException("A refund without its payment.");

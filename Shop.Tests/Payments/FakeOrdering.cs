@@ -27,6 +27,7 @@ public sealed class FakeOrdering : IAsyncDisposable
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         _app = builder.Build();
         _app.MapPost("/internal/orders/{id:guid}/payment-attempts", Attempt);
+        _app.MapGet("/internal/orders/{id:guid}", Show);
         _app.MapPost("/internal/orders/{id:guid}/refund-attempts", RefundAttempt);
     }
 
@@ -74,6 +75,10 @@ public sealed class FakeOrdering : IAsyncDisposable
             ? Problems.Conflict(slug, "Not now.")
             : Results.Json(order, ShopJson.Options);
     }
+
+    private IResult Show(Guid id) => _orders.TryGetValue(id, out var order)
+        ? Results.Json(new { id, order.UserId, Total = order.Amount, order.Currency }, ShopJson.Options)
+        : Problems.NotFound();
 
     private async Task<IResult> RefundAttempt(Guid id, RefundAttemptRequest request)
     {
