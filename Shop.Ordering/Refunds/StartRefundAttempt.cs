@@ -67,10 +67,11 @@ internal static class StartRefundAttempt
         var verdict = await database.TransactAsync(tx => RunAsync(tx, id, request, options), ct);
         return verdict switch
         {
-            RefundVerdict.Granted or RefundVerdict.AlreadyGranted => TypedResults.Ok(new Response(request.RefundId, id)),
+            RefundVerdict.Granted or RefundVerdict.AlreadyGranted =>
+                TypedResults.Ok(new Response(request.RefundId, id)),
             RefundVerdict.Ended => Problems.Conflict("attempt-abandoned", "This refund is over; ask for another one."),
             RefundVerdict.NotPaid => Problems.Conflict(
-                "order-not-refundable", "This order does not stand on that payment: what it brought goes back by itself."),
+                "order-not-refundable", "This order does not stand on that payment, which goes back by itself."),
             RefundVerdict.BeingCancelled => Problems.Conflict(
                 "order-being-cancelled", "This order is being cancelled: all that is left goes back by itself."),
             RefundVerdict.AlreadyRefunded => Problems.Conflict("order-refunded", "This order was refunded already."),

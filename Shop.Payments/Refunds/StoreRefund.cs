@@ -13,7 +13,7 @@ namespace Shop.Payments.Refunds;
 /// Race 9: a refund that concerns goods is first agreed with Ordering, then one transaction takes the room of the
 /// payment and stores refund, lines, key, answer and RefundRequested. Whoever asks for the same at the same time waits
 /// at the payment's row and gets the first one's answer. What can't be stored after Ordering's yes is stored FAILED
-/// with RefundFailed, so that Ordering gives the lines free; what was refused before it keeps nothing, not even the key.
+/// with RefundFailed, so that Ordering frees the lines; what was refused before it keeps nothing, not even the key.
 /// </summary>
 internal static class StoreRefund
 {
@@ -97,7 +97,7 @@ internal static class StoreRefund
             && !await TakeBackPoints.HoldAsync(tx, id, payment.Id, payment.UserId!.Value, granted.Amount))
         {
             tx.Refuse();
-            return StoredAnswer.Of(Problems.Conflict("points-spent", "So many of these points are not there any more."));
+            return StoredAnswer.Of(Problems.Conflict("points-spent", "So many of these points are not left."));
         }
 
         await RefundRoom.TakeLinesAsync(tx, id, payment.Id, granted.Lines);

@@ -127,7 +127,6 @@ public abstract class IdempotencyConformance
     public async Task A_failure_before_the_effect_uses_up_no_key()
     {
         var call = await NewCallAsync();
-
         await call.ObstructAsync(true);
         var refused = await call.SendAsync(Key);
         await call.ObstructAsync(false);
@@ -165,7 +164,11 @@ public abstract class IdempotencyConformance
         Assert.Equal((call.Success, true), (retry.Status, retry.Replayed));
         Assert.Equal(1, await call.EffectsAsync());
     }
+}
 
+/// <summary>The same for an endpoint that asks another service before it has its effect.</summary>
+public abstract class IdempotencyOfSteps : IdempotencyConformance
+{
     [Fact]
     public async Task Given_up_by_its_caller_half_way_it_has_one_effect_with_the_retry()
     {
@@ -205,8 +208,8 @@ public abstract class IdempotentCall
     /// <summary>While it is on, the request is refused, or cannot be decided, before it has an effect.</summary>
     public abstract Task ObstructAsync(bool on);
 
-    /// <summary>Stops the next request half-way, at what it asks of somebody else.</summary>
-    public abstract Task<Held> HoldAsync();
+    /// <summary>Stops the next request half-way, at what it asks of another service.</summary>
+    public virtual Task<Held> HoldAsync() => throw new NotSupportedException("It asks nobody.");
 
     public async Task<Answer> SendAsync(
         string? key, bool otherBody = false, Route route = Route.Direct, CancellationToken ct = default)
@@ -217,7 +220,7 @@ public abstract class IdempotentCall
         using var response = await client.SendAsync(request, ct);
         return new(
             response.StatusCode, await response.Content.ReadAsStringAsync(ct),
-            response.Headers.TryGetValues(IdempotencyKey.ReplayedHeader, out var replayed) && replayed.Single() == "true");
+            response.Headers.TryGetValues(IdempotencyKey.ReplayedHeader, out var values) && values.Single() == "true");
     }
 
     protected abstract HttpClient Client(Route route);

@@ -31,7 +31,7 @@ public sealed class CuttablePayments : IAsyncLifetime
 }
 
 public sealed class PayOrderIdempotency(CuttablePayments payments)
-    : IdempotencyConformance, IClassFixture<CuttablePayments>
+    : IdempotencyOfSteps, IClassFixture<CuttablePayments>
 {
     protected override CommitLosingProxy Proxy => payments.Proxy;
 
@@ -78,7 +78,7 @@ public sealed class PayOrderIdempotency(CuttablePayments payments)
 }
 
 public sealed class RequestRefundIdempotency(CuttablePayments payments)
-    : IdempotencyConformance, IClassFixture<CuttablePayments>
+    : IdempotencyOfSteps, IClassFixture<CuttablePayments>
 {
     protected override CommitLosingProxy Proxy => payments.Proxy;
 
@@ -133,5 +133,39 @@ public sealed class RequestRefundIdempotency(CuttablePayments payments)
                     reason = otherBody ? "changed my mind" : "scratched",
                 }),
             };
+    }
+}
+
+public sealed class ChargePointsIdempotency(CuttablePayments payments)
+    : IdempotencyConformance, IClassFixture<CuttablePayments>
+{
+    protected override CommitLosingProxy Proxy => payments.Proxy;
+
+    protected override Task<IdempotentCall> NewCallAsync() => Task.FromResult<IdempotentCall>(new Call(payments));
+
+    private sealed class Call(CuttablePayments payments) : IdempotentCall
+    {
+        private readonly Guid _user = Guid.CreateVersion7();
+        private long _amount = 500;
+
+        public override HttpStatusCode Success => HttpStatusCode.Accepted;
+
+        public override Task<long> EffectsAsync() => payments.App.ScalarAsync<long>(
+            "select count(*) from payments where user_id = @_user", new { _user });
+
+        /// <summary>Nobody but its own rules can refuse it: the amount is out of bounds meanwhile.</summary>
+        public override Task ObstructAsync(bool on)
+        {
+            _amount = on ? 0 : 500;
+            return Task.CompletedTask;
+        }
+
+        protected override HttpClient Client(Route route) =>
+            payments.App.ClientOf(_user, replica: route == Route.Direct ? 0 : payments.Cuttable);
+
+        protected override HttpRequestMessage Request(bool otherBody) => new(HttpMethod.Post, "/points/charge")
+        {
+            Content = JsonContent.Create(new { amount = otherBody ? 501 : _amount, cardToken = "tok_ok" }),
+        };
     }
 }

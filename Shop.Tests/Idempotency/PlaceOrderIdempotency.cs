@@ -43,7 +43,7 @@ public sealed class CuttableOrdering : IAsyncLifetime
 
 /// <summary><c>POST /orders</c> that is paid in the same call.</summary>
 public sealed class PlaceOrderIdempotency(CuttableOrdering ordering)
-    : IdempotencyConformance, IClassFixture<CuttableOrdering>
+    : IdempotencyOfSteps, IClassFixture<CuttableOrdering>
 {
     protected override CommitLosingProxy Proxy => ordering.Proxy;
 

@@ -113,7 +113,8 @@ public sealed class RefundAttemptTests(OrderingApp app) : IClassFixture<Ordering
         var product = app.Shop.Stock(5);
         var (order, _) = await PaidAsync(product);
         Assert.Equal(
-            (409, "order-not-refundable"), await AskAsync(order, _refund, restock: true, Guid.CreateVersion7(), product));
+            (409, "order-not-refundable"),
+            await AskAsync(order, _refund, restock: true, Guid.CreateVersion7(), product));
         Assert.Equal((409, "line-unknown"), await AskAsync(order, _refund, restock: true, app.Shop.Stock(1)));
         Assert.Equal(
             (404, "not-found"), await AskAsync(new(Guid.CreateVersion7(), order.UserId), _refund, true, product));

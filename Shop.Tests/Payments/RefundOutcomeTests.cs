@@ -98,7 +98,8 @@ public sealed class RefundOutcomeTests : IAsyncLifetime
         var payment = await _purchase.PaidAsync();
         await _app.RefundedAsync(_purchase.User, payment, new { amount = 400, reason = "part" });
         var due = new OrderRefundDue(
-            _purchase.Order.OrderId, payment, Guid.CreateVersion7(), Restock: true, "cancelled", _app.Clock.GetUtcNow());
+            _purchase.Order.OrderId, payment, Guid.CreateVersion7(), Restock: true, "cancelled",
+            _app.Clock.GetUtcNow());
 
         Assert.Equal(
             Shop.ServiceDefaults.Messaging.Verdict.NotYet, await _app.HandleAsync(OnOrderRefundDue.Handle, due));

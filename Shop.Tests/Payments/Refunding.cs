@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
-using Shop.Payments.Orders;
 using Shop.ServiceDefaults.Http;
 using Shop.ServiceDefaults.Idempotency;
 
@@ -26,35 +25,17 @@ internal static class Refunding
         return answer.Json.GetProperty("refundId").GetGuid();
     }
 
-    /// <summary>A COMPLETED payment of both legs for an order of two lines, 700 and 300, written straight to the rows.</summary>
-    public static async Task<(Guid Payment, OrderToPay Order)> SeedSplitAsync(
-        this PaymentsApp app, Guid user, long card, long points)
+    /// <summary>The order paid in both ways, 1,000 in all.</summary>
+    public static async Task<Guid> PaidInBothAsync(this PaymentsApp app, Purchase purchase, long points)
     {
-        Assert.Equal(1_000, card + points);
-        var (id, order) = (Guid.CreateVersion7(), app.Ordering.Place(user));
-        await app.ExecuteAsync(
-            """
-            insert into payments
-                   (id, order_id, user_id, method, card_token, currency, amount, card_amount, points_amount,
-                    card_captured, points_captured, status, idempotency_key, fingerprint, answer_status, answer,
-                    created_at, updated_at)
-            values (@id, @OrderId, @user, 'SPLIT', 'tok_ok', 'KRW', 1000, @card, @points, @card, @points, 'COMPLETED',
-                    @id::text, ''::bytea, 202, '{}', now(), now())
-            """, new { id, order.OrderId, user, card, points });
-        foreach (var line in order.Lines)
-        {
-            await app.ExecuteAsync(
-                """
-                insert into payment_lines (payment_id, product_id, seller_id, category, quantity, amount)
-                values (@id, @ProductId, @SellerId, @Category, @Quantity, @Amount)
-                """,
-                new { id, line.ProductId, line.SellerId, line.Category, line.Quantity, line.Amount });
-        }
-
-        return (id, order);
+        await new Wallet(app, purchase.User).ChargedAsync(points);
+        var payment = (await purchase.PayAsync(method: "SPLIT", points: points)).PaymentId;
+        await app.DeliverAsync();
+        Assert.Equal("COMPLETED", await app.StatusAsync(payment));
+        return payment;
     }
 
-    /// <summary>Refunded by the payment's legs, by its lines, and by its refunds that did not fail: always equal.</summary>
+    /// <summary>Refunded by the payment's legs, its lines, and its refunds that did not fail: always equal.</summary>
     public static async Task<(long Card, long Points)> RefundedOfAsync(this PaymentsApp app, Guid payment)
     {
         var sums = JsonSerializer.Deserialize<long[]>(await app.ScalarAsync<string>(
