@@ -1,6 +1,5 @@
 using System.Net;
 using Shop.ServiceDefaults.Idempotency;
-using Shop.Tests.Fixtures;
 using Shop.Tests.ServiceDefaults.Messaging;
 
 namespace Shop.Tests.Idempotency;
@@ -11,7 +10,7 @@ namespace Shop.Tests.Idempotency;
 /// </summary>
 public abstract class IdempotencyConformance
 {
-    private const string Key = "the-key";
+    protected const string Key = "the-key";
     private const int AtOnce = 16;
 
     /// <summary>A new user with something to ask for, nobody else's.</summary>
