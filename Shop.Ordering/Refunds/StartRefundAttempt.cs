@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Shop.Ordering.Orders;
-using Shop.Ordering.Shipments;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Problems;
 
@@ -58,9 +57,9 @@ internal static class StartRefundAttempt
         Guid id, Request request, Database<OrderingDb> database, OrderingOptions options, CancellationToken ct)
     {
         if (request.RefundId == Guid.Empty) return Problems.Invalid("refundId", "This is not an id.");
-        if (request.Lines is { } lines && (lines.Count == 0 || lines.Any(line => line is not { Quantity: > 0 })))
+        if (request.Lines is { } lines && !AreUnits(lines))
         {
-            return Problems.Invalid("lines", "Lines are of one unit or more, or left out.");
+            return Problems.Invalid("lines", "Lines name a product once, with one unit or more, or are left out.");
         }
 
         // Dying after the commit and before Payments stores its refund: the recovery sweep asks Payments, gets a
@@ -68,10 +67,11 @@ internal static class StartRefundAttempt
         var verdict = await database.TransactAsync(tx => RunAsync(tx, id, request, options), ct);
         return verdict switch
         {
-            RefundVerdict.Granted or RefundVerdict.AlreadyGranted => TypedResults.Ok(new Response(request.RefundId, id)),
+            RefundVerdict.Granted or RefundVerdict.AlreadyGranted =>
+                TypedResults.Ok(new Response(request.RefundId, id)),
             RefundVerdict.Ended => Problems.Conflict("attempt-abandoned", "This refund is over; ask for another one."),
             RefundVerdict.NotPaid => Problems.Conflict(
-                "order-not-refundable", "This order does not stand on that payment: what it brought goes back by itself."),
+                "order-not-refundable", "This order does not stand on that payment, which goes back by itself."),
             RefundVerdict.BeingCancelled => Problems.Conflict(
                 "order-being-cancelled", "This order is being cancelled: all that is left goes back by itself."),
             RefundVerdict.AlreadyRefunded => Problems.Conflict("order-refunded", "This order was refunded already."),
@@ -91,6 +91,10 @@ internal static class StartRefundAttempt
         if (cancelRequested) return RefundVerdict.BeingCancelled;
         return restock && anyShipped ? RefundVerdict.AlreadyShipped : RefundVerdict.Granted;
     }
+
+    private static bool AreUnits(IReadOnlyList<LineRequest> lines) =>
+        lines.Count > 0 && lines.All(line => line is { Quantity: > 0 })
+        && lines.DistinctBy(line => line.ProductId).Count() == lines.Count;
 
     private static async Task<RefundVerdict?> RunAsync(
         Transaction<OrderingDb> tx, Guid orderId, Request request, OrderingOptions options)
@@ -144,13 +148,13 @@ internal static class StartRefundAttempt
     {
         if (request.Lines is null) return [.. left.Where(units => units.Quantity > 0)];
 
-        var lines = request.Lines.Select(line =>
-            left.SingleOrDefault(units => units.ProductId == line.ProductId) is { } units
-                ? units with { Quantity = line.Quantity }
-                : null).ToArray();
-        return lines.Contains(null) || lines.DistinctBy(line => line!.ProductId).Count() != lines.Length
-            ? null
-            : lines!;
+        var asked = request.Lines.ToDictionary(line => line.ProductId, line => line.Quantity);
+        Units[] lines =
+        [
+            .. left.Where(units => asked.ContainsKey(units.ProductId))
+                .Select(units => units with { Quantity = asked[units.ProductId] }),
+        ];
+        return lines.Length == asked.Count ? lines : null;
     }
 
     internal enum RefundVerdict

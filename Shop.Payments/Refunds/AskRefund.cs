@@ -35,8 +35,7 @@ internal static class AskRefund
             if (await FindAsync(tx, id, payment) is { } found) return found;
 
             // Dying after this commit is the same as having answered: the next question finds the tombstone.
-            await tx.ExecuteAsync(
-                BurySql, new { id, paymentId = payment, Failure = Payment.AttemptAbandoned, tx.Now });
+            await BuryAsync(tx, id, payment);
             return await FindAsync(tx, id, payment);
         }, ct);
 
@@ -44,6 +43,10 @@ internal static class AskRefund
             ? new Response(id, payment, RefundStatus.Failed, Payment.AttemptAbandoned)
             : new Response(id, payment, refund.Status, refund.Failure));
     }
+
+    /// <summary>Leaves a tombstone unless there is a row under that id; true if it was left now.</summary>
+    public static async Task<bool> BuryAsync(Transaction<PaymentsDb> tx, Guid id, Guid paymentId) =>
+        await tx.ExecuteAsync(BurySql, new { id, paymentId, Failure = Payment.AttemptAbandoned, tx.Now }) == 1;
 
     private static Task<Refund?> FindAsync(Transaction<PaymentsDb> tx, Guid id, Guid paymentId) =>
         tx.QuerySingleOrDefaultAsync<Refund>(FindSql, new { id, paymentId });

@@ -12,11 +12,11 @@ internal sealed record RefundTerms(
 {
     internal sealed record Units(Guid ProductId, int Quantity);
 
-    /// <summary>Money alone leaves the goods where they are; all else is first agreed with the order's shipping.</summary>
+    /// <summary>Money alone leaves the goods where they are; all else is first agreed with shipping.</summary>
     public bool ConcernsGoods => IsWhole || Restock || Lines is not null;
 }
 
-/// <summary>What a refund would be of a payment as it stands. Pure, so that looking and deciding are the same.</summary>
+/// <summary>What a refund would be of a payment as it stands. Pure: looking and deciding are the same.</summary>
 internal abstract record RefundPlan
 {
     private RefundPlan()

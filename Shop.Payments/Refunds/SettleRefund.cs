@@ -1,4 +1,5 @@
 using Shop.Payments.Payments;
+using Shop.Payments.Points;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 
@@ -72,6 +73,9 @@ internal static class SettleRefund
         var changed = await tx.ExecuteAsync(CompleteSql, new { refund.Id, tx.Now });
         if (changed != 1) throw new InvalidOperationException("A locked refund was not in the state that was read.");
         await Refund.RecordAsync(tx, refund.Id, RefundStatus.Processing, RefundStatus.Completed, cause);
+        // The card's leg is back, now the points': those that paid return, those of a top-up are gone.
+        if (refund.Points > 0) await ReturnPoints.RunAsync(tx, refund.Id, refund.PaymentId, refund.Points);
+        await TakeBackPoints.CaptureAsync(tx, refund.Id);
         await PostRefund.RunAsync(tx, refund);
 
         var payment = await tx.QuerySingleOrDefaultAsync<Counted>(CountSql, new { refund.PaymentId, tx.Now })
@@ -90,6 +94,7 @@ internal static class SettleRefund
         var changed = await tx.ExecuteAsync(FailSql, new { refund.Id, failure, tx.Now });
         if (changed != 1) throw new InvalidOperationException("A refund that is owed, or changed, cannot fail.");
         await Refund.RecordAsync(tx, refund.Id, RefundStatus.Processing, RefundStatus.Failed, cause);
+        await TakeBackPoints.ReleaseAsync(tx, refund.Id);
 
         var payment = await RefundRoom.GiveBackAsync(tx, refund);
         tx.Publish(

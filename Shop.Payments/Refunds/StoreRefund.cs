@@ -1,9 +1,11 @@
 using Shop.Payments.Orders;
 using Shop.Payments.Payments;
+using Shop.Payments.Points;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Faults;
 using Shop.ServiceDefaults.Idempotency;
+using Shop.ServiceDefaults.Problems;
 
 namespace Shop.Payments.Refunds;
 
@@ -11,7 +13,7 @@ namespace Shop.Payments.Refunds;
 /// Race 9: a refund that concerns goods is first agreed with Ordering, then one transaction takes the room of the
 /// payment and stores refund, lines, key, answer and RefundRequested. Whoever asks for the same at the same time waits
 /// at the payment's row and gets the first one's answer. What can't be stored after Ordering's yes is stored FAILED
-/// with RefundFailed, so that Ordering gives the lines free; what was refused before it keeps nothing, not even the key.
+/// with RefundFailed, so that Ordering frees the lines; what was refused before it keeps nothing, not even the key.
 /// </summary>
 internal static class StoreRefund
 {
@@ -60,12 +62,16 @@ internal static class StoreRefund
     {
         var payment = await Payment.LockAsync(tx, attempt.Payment.Id)
             ?? throw new InvalidOperationException("A payment that was seen is gone.");
-        if (await StoredAnswer.FindRefundAsync(tx, attempt.UserId, attempt.Key) is { } prior) return prior;
+        if (await StoredAnswer.FindRefundAsync(tx, attempt.UserId, attempt.Key) is { } prior)
+        {
+            if (asked && prior.Status == StatusCodes.Status422UnprocessableEntity) await GiveUpAsync(tx, attempt);
+            return prior;
+        }
 
         var lines = await Refund.PaidLinesAsync(tx, payment.Id);
         return RefundPlan.Of(payment, lines, attempt.Terms) switch
         {
-            RefundPlan.Granted granted => await StoreAsync(tx, attempt, granted),
+            RefundPlan.Granted granted => await StoreAsync(tx, attempt, payment, granted),
             RefundPlan.Refused refused when asked => await FailAsync(tx, attempt, payment, refused),
             RefundPlan.Refused refused => StoredAnswer.Of(refused.Problem),
             var other => throw new InvalidOperationException($"A refund cannot be {other}."),
@@ -76,27 +82,48 @@ internal static class StoreRefund
         RefundPlan.Of(payment, await Refund.PaidLinesAsync(tx, payment.Id), terms);
 
     private static async Task<StoredAnswer> StoreAsync(
-        Transaction<PaymentsDb> tx, Attempt attempt, RefundPlan.Granted granted)
+        Transaction<PaymentsDb> tx, Attempt attempt, Payment payment, RefundPlan.Granted granted)
     {
-        var (id, paymentId) = (attempt.Key.ResourceId, attempt.Payment.Id);
-        var taken = await RefundRoom.TakeAsync(tx, paymentId, granted.Amount)
+        var id = attempt.Key.ResourceId;
+        var taken = await RefundRoom.TakeAsync(tx, payment.Id, granted.Amount)
             ?? throw new InvalidOperationException("A locked payment has less left than was read.");
         if (!await InsertAsync(tx, attempt, RefundStatus.Requested, null, attempt.Accepted, taken))
         {
             return await MetAnotherAsync(tx, attempt);
         }
 
-        await RefundRoom.TakeLinesAsync(tx, id, paymentId, granted.Lines);
+        // Race 11: the money of a top-up goes back for its points, which are set aside until it has.
+        if (payment.OrderId is null
+            && !await TakeBackPoints.HoldAsync(tx, id, payment.Id, payment.UserId!.Value, granted.Amount))
+        {
+            tx.Refuse();
+            return StoredAnswer.Of(Problems.Conflict("points-spent", "So many of these points are not left."));
+        }
+
+        await RefundRoom.TakeLinesAsync(tx, id, payment.Id, granted.Lines);
         await Refund.RecordAsync(tx, id, null, RefundStatus.Requested, RefundCauses.Customer);
-        tx.Publish(new RefundRequested(id, paymentId, taken.OrderId, tx.Now), taken.Version);
+        tx.Publish(new RefundRequested(id, payment.Id, taken.OrderId, tx.Now), taken.Version);
         return attempt.Accepted;
     }
+
+    /// <summary>The key is another refund's: this one never comes, and Ordering hears of it at once.</summary>
+    private static async Task GiveUpAsync(Transaction<PaymentsDb> tx, Attempt attempt)
+    {
+        var (id, payment) = (attempt.Key.ResourceId, attempt.Payment);
+        if (!await AskRefund.BuryAsync(tx, id, payment.Id)) return;
+
+        var version = await TouchAsync(tx, payment);
+        tx.Publish(new RefundFailed(id, payment.Id, payment.OrderId, Payment.AttemptAbandoned, tx.Now), version);
+    }
+
+    private static Task<long> TouchAsync(Transaction<PaymentsDb> tx, Payment payment) =>
+        tx.QuerySingleOrDefaultAsync<long>(TouchPaymentSql, new { payment.Id, tx.Now });
 
     private static async Task<StoredAnswer> FailAsync(
         Transaction<PaymentsDb> tx, Attempt attempt, Payment payment, RefundPlan.Refused refused)
     {
         var answer = StoredAnswer.Of(refused.Problem);
-        var version = await tx.QuerySingleOrDefaultAsync<long>(TouchPaymentSql, new { payment.Id, tx.Now });
+        var version = await TouchAsync(tx, payment);
         if (!await InsertAsync(tx, attempt, RefundStatus.Failed, refused.Failure, answer, new()))
         {
             return await MetAnotherAsync(tx, attempt);
