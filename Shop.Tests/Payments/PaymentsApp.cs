@@ -56,6 +56,7 @@ public sealed class PaymentsApp : IAsyncLifetime
         web.Services.AddAuthentication("test").AddScheme<AuthenticationSchemeOptions, TestUsers>("test", null);
         web.Services.AddAuthorizationBuilder()
             .AddPolicy(Policies.SignedIn, policy => policy.RequireClaim("sub"))
+            .AddPolicy(Policies.SellerOrAdmin, policy => policy.RequireClaim("role", "seller", "admin"))
             .AddPolicy(Policies.PaymentsInternal, policy => policy.RequireClaim("scope", Policies.PaymentsInternal));
         web.AddPaymentsCore();
         web.AddServiceClient<OrderingClient>("ordering", http => http.SendServiceToken = false);
@@ -71,6 +72,7 @@ public sealed class PaymentsApp : IAsyncLifetime
         _workers = workers.Build();
         PaymentsBackground.OnPaymentEvents(_handlers);
         PaymentsBackground.OnOrderEvents(_handlers);
+        PaymentsBackground.OnSettlementEvents(_handlers);
     }
 
     public async Task DisposeAsync()
@@ -84,6 +86,8 @@ public sealed class PaymentsApp : IAsyncLifetime
 
     public HttpClient ClientOf(Guid user, bool admin = false) =>
         Client(admin ? $"{user} admin" : $"{user}");
+
+    public HttpClient SellerClient(Guid seller) => Client($"{Guid.CreateVersion7()} seller {seller}");
 
     /// <summary>A service with the scope that the internal endpoints ask for.</summary>
     public HttpClient InternalClient() => Client("service");
