@@ -173,7 +173,7 @@ public sealed class PointsModelTests(PaymentsApp app) : IClassFixture<PaymentsAp
     private sealed class Model
     {
         private readonly List<Lot> _lots = [];
-        private readonly Dictionary<Guid, Hold> _holds = [];
+        private readonly Dictionary<Guid, Parted> _holds = [];
 
         public int Today { get; set; }
 
@@ -189,7 +189,7 @@ public sealed class PointsModelTests(PaymentsApp app) : IClassFixture<PaymentsAp
                 .OrderBy(lot => lot.Id != first).ThenBy(lot => lot.LastsTo).ToList();
             if (lots.Sum(lot => lot.Available) < amount) return false;
 
-            var hold = new Hold();
+            var hold = new Parted();
             foreach (var lot in lots)
             {
                 var part = Math.Min(amount, lot.Available);
@@ -249,7 +249,7 @@ public sealed class PointsModelTests(PaymentsApp app) : IClassFixture<PaymentsAp
             public long Returned { get; set; }
         }
 
-        private sealed class Hold
+        private sealed class Parted
         {
             public List<Part> Parts { get; } = [];
 
