@@ -52,11 +52,15 @@ public sealed class FakeOrdering : IAsyncDisposable
     public OrderToPay Place(Guid user)
     {
         var seller = Guid.CreateVersion7();
-        var order = new OrderToPay(Guid.CreateVersion7(), user, 1_000, "KRW",
-        [
+        return Place(
+            user,
             new(Guid.CreateVersion7(), seller, "books", 2, 700),
-            new(Guid.CreateVersion7(), seller, "toys", 1, 300),
-        ]);
+            new(Guid.CreateVersion7(), seller, "toys", 1, 300));
+    }
+
+    public OrderToPay Place(Guid user, params OrderedLine[] lines)
+    {
+        var order = new OrderToPay(Guid.CreateVersion7(), user, lines.Sum(line => line.Amount), "KRW", lines);
         _orders[order.OrderId] = order;
         return order;
     }

@@ -57,6 +57,7 @@ public sealed class PaymentsApp : IAsyncLifetime
         _workers = workers.Build();
         PaymentsBackground.OnPaymentEvents(_handlers);
         PaymentsBackground.OnOrderEvents(_handlers);
+        PaymentsBackground.OnSettlementEvents(_handlers);
     }
 
     /// <summary>One more replica, reaching the database in its own way; the answer is its number.</summary>
@@ -71,6 +72,7 @@ public sealed class PaymentsApp : IAsyncLifetime
         web.Services.AddAuthentication("test").AddScheme<AuthenticationSchemeOptions, TestUsers>("test", null);
         web.Services.AddAuthorizationBuilder()
             .AddPolicy(Policies.SignedIn, policy => policy.RequireClaim("sub"))
+            .AddPolicy(Policies.SellerOrAdmin, policy => policy.RequireClaim("role", "seller", "admin"))
             .AddPolicy(Policies.PaymentsInternal, policy => policy.RequireClaim("scope", Policies.PaymentsInternal));
         web.AddPaymentsCore();
         web.AddServiceClient<OrderingClient>("ordering", http => http.SendServiceToken = false);
@@ -94,6 +96,8 @@ public sealed class PaymentsApp : IAsyncLifetime
 
     public HttpClient ClientOf(Guid user, bool admin = false, int replica = 0) =>
         Client(admin ? $"{user} admin" : $"{user}", replica);
+
+    public HttpClient SellerClient(Guid seller) => Client($"{Guid.CreateVersion7()} seller {seller}");
 
     /// <summary>A service with the scope that the internal endpoints ask for.</summary>
     public HttpClient InternalClient() => Client("service");

@@ -14,7 +14,15 @@ public sealed class Purchase(PaymentsApp app)
 {
     public Guid User { get; } = Guid.CreateVersion7();
 
-    public OrderToPay Order => field ??= app.Ordering.Place(User);
+    public OrderToPay Order { get => field ??= app.Ordering.Place(User); private set; }
+
+    /// <summary>A buyer of these lines.</summary>
+    public static Purchase Of(PaymentsApp app, params OrderedLine[] lines)
+    {
+        var purchase = new Purchase(app);
+        purchase.Order = app.Ordering.Place(purchase.User, lines);
+        return purchase;
+    }
 
     public async Task<Answer> PayAsync(
         string? token = "tok_ok", string? key = "key-1", string method = "CARD", Guid? orderId = null,
