@@ -10,6 +10,8 @@ grant select, insert on order_lines to :"role";
 grant select, insert on order_transitions to :"role";
 grant select, insert, update (status, failure, ended_at) on payment_attempts to :"role";
 grant select, insert on refund_dues to :"role";
+grant select, insert, update (status, failure, recover_at, ended_at) on refund_attempts to :"role";
+grant select, insert, delete on refund_attempt_lines to :"role";
 
 -- Shipments
 grant select, insert, update (status, shipped_at, delivered_at) on shipments to :"role";

@@ -11,6 +11,24 @@ grant select, insert, update (refunded_quantity, refunded_amount) on payment_lin
 grant select, insert on payment_transitions to :"role";
 
 -- Refunds
-grant select, insert, update (status, last_answer, next_try_at, try_count, updated_at) on refunds to :"role";
+grant select, insert, update (status, failure, last_answer, next_try_at, try_count, updated_at) on refunds to :"role";
 grant select, insert on refund_lines to :"role";
 grant select, insert on refund_transitions to :"role";
+
+-- Points: an account changes, its entries stay.
+grant select, insert, update (available, held, entries, updated_at) on points_accounts to :"role";
+grant select, insert, update (available, held, expired_at) on points_lots to :"role";
+grant select, insert, update (status, updated_at) on points_holds to :"role";
+grant select, insert, update (returned) on points_hold_lots to :"role";
+grant select, insert on points_entries to :"role";
+
+-- The ledger: added to, never changed.
+grant select, insert on ledger_transactions to :"role";
+grant select, insert on ledger_entries to :"role";
+
+-- Settlement: a day is closed once; fees are set by its operator, not by the service.
+grant select on seller_fees to :"role";
+grant select, insert on refund_shares to :"role";
+grant select, insert, update (status, closed_at) on settlement_days to :"role";
+grant select, insert on settlement_lines to :"role";
+grant select, insert on settlement_statements to :"role";

@@ -45,6 +45,8 @@ internal static class ServiceRights
         order_transitions: select, insert
         payment_attempts: select, insert, update (ended_at, failure, status)
         refund_dues: select, insert
+        refund_attempts: select, insert, update (ended_at, failure, recover_at, status)
+        refund_attempt_lines: select, insert, delete
         shipments: select, insert, update (delivered_at, shipped_at, status)
         """;
 
@@ -53,9 +55,21 @@ internal static class ServiceRights
           points_captured, points_refunded, status, updated_at, version, void_due)
         payment_lines: select, insert, update (refunded_amount, refunded_quantity)
         payment_transitions: select, insert
-        refunds: select, insert, update (last_answer, next_try_at, status, try_count, updated_at)
+        refunds: select, insert, update (failure, last_answer, next_try_at, status, try_count, updated_at)
         refund_lines: select, insert
         refund_transitions: select, insert
+        points_accounts: select, insert, update (available, entries, held, updated_at)
+        points_lots: select, insert, update (available, expired_at, held)
+        points_holds: select, insert, update (status, updated_at)
+        points_hold_lots: select, insert, update (returned)
+        points_entries: select, insert
+        ledger_transactions: select, insert
+        ledger_entries: select, insert
+        seller_fees: select
+        refund_shares: select, insert
+        settlement_days: select, insert, update (closed_at, status)
+        settlement_lines: select, insert
+        settlement_statements: select, insert
         """;
 
     private const string Sandbox = """
