@@ -1,5 +1,6 @@
 using Shop.Payments.Gateway;
 using Shop.Payments.Payments;
+using Shop.Payments.Points;
 using Shop.Payments.Refunds;
 using Shop.Payments.Settlement;
 using Shop.ServiceDefaults.Data;
@@ -39,6 +40,9 @@ public static class PaymentsBackground
         var pause = TimeSpan.FromSeconds(options.SweepSeconds);
         builder.AddSchedule("recover-payments", pause, RecoverPayments.Run);
         builder.AddSchedule("recover-refunds", pause, RecoverRefunds.Run);
+
+        var points = builder.Configuration.GetSection(PointsOptions.Section).Get<PointsOptions>() ?? new();
+        builder.AddSchedule("expire-points", TimeSpan.FromSeconds(points.SweepSeconds), ExpirePoints.Run);
         builder.AddSchedule(
             "close-settlement-days", TimeSpan.FromSeconds(options.SettlementCloseSeconds), CloseDays.Run);
     }
@@ -62,6 +66,8 @@ public static class PaymentsBackground
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(
             builder.Configuration.GetSection(SandboxOptions.Section).Get<SandboxOptions>() ?? new());
+        builder.Services.AddSingleton(
+            builder.Configuration.GetSection(PointsOptions.Section).Get<PointsOptions>() ?? new());
         builder.AddDatabase<PaymentsDb>("paymentsdb");
         return options;
     }

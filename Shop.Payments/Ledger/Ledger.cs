@@ -72,6 +72,9 @@ internal static class Accounts
     /// <summary>What the shop owes to payers whose money came after their payment had ended.</summary>
     public const string Refunds = "refunds";
 
+    /// <summary>Points that nobody used in time: the shop owes nothing for them any more.</summary>
+    public const string ExpiredPoints = "expired-points";
+
     /// <summary>What a customer can spend: the shop owes it.</summary>
     public static string CustomerPoints(Guid userId) => $"customer-points:{userId}";
 

@@ -3,18 +3,25 @@ using Shop.ServiceDefaults.Data;
 
 namespace Shop.Payments.Refunds;
 
-/// <summary>REQUESTED -> PROCESSING -> COMPLETED, or FAILED with its room given back unless the shop owes it.</summary>
+/// <summary>
+/// REQUESTED -> PROCESSING -> COMPLETED, or FAILED with its room given back unless the shop owes it. ABANDONED is a
+/// tombstone: somebody asked about a refund that was not there, and now it never will be.
+/// </summary>
 public enum RefundStatus
 {
     Requested,
     Processing,
     Completed,
     Failed,
+    Abandoned,
 }
 
 /// <summary>Why money goes back.</summary>
 internal static class RefundCauses
 {
+    /// <summary>The buyer, or an admin for them, asked for it.</summary>
+    public const string Customer = "CUSTOMER";
+
     /// <summary>The order can't take a completed payment, or was cancelled after it.</summary>
     public const string Order = "ORDER";
 
@@ -37,6 +44,12 @@ public sealed class Refund
     private const string TransitionSql = """
         insert into refund_transitions (refund_id, from_status, to_status, cause, trace_id, at)
         values (@Id, @From, @To, @Cause, @TraceId, @Now)
+        """;
+
+    // Read under the payment's lock: every change of its lines is made under it.
+    private const string PaidLinesSql = """
+        select product_id, quantity, amount, refunded_quantity, refunded_amount
+          from payment_lines where payment_id = @paymentId order by product_id
         """;
 
     public Guid Id { get; private set; }
@@ -75,6 +88,9 @@ public sealed class Refund
         await tx.ExecuteAsync(LockPaymentSql, new { id });
         return await LockAsync(tx, id);
     }
+
+    internal static Task<IReadOnlyList<PaidLine>> PaidLinesAsync(Transaction<PaymentsDb> tx, Guid paymentId) =>
+        tx.QueryAsync<PaidLine>(PaidLinesSql, new { paymentId });
 
     internal static Task RecordAsync(
         Transaction<PaymentsDb> tx, Guid id, RefundStatus? from, RefundStatus to, string cause) =>

@@ -27,6 +27,7 @@ public sealed class FakeShop : IAsyncDisposable
         _app.MapPost("/internal/stocks/release", Release);
         _app.MapPost("/internal/payments", StartPayment);
         _app.MapGet("/internal/payments/{id:guid}", AskPayment);
+        _app.MapGet("/internal/refunds/{id:guid}", AskRefund);
     }
 
     public string Address => _app.Urls.First();
@@ -42,6 +43,9 @@ public sealed class FakeShop : IAsyncDisposable
     /// <summary>What is answered about a payment: a status and a failure.</summary>
     public Func<Guid, (string Status, string? Failure)> PaymentState { get; set; } =
         _ => ("FAILED", "attempt-abandoned");
+
+    /// <summary>What is answered about a refund.</summary>
+    public Func<Guid, string> RefundStatus { get; set; } = _ => "FAILED";
 
     /// <summary>The reason that reservations of this order's product are refused for, whatever the stock.</summary>
     public (Guid ProductId, string Reason)? Refuse { get; set; }
@@ -148,6 +152,9 @@ public sealed class FakeShop : IAsyncDisposable
         var (status, failure) = PaymentState(id);
         return Results.Json(new { paymentId = id, orderId, status, failure }, ShopJson.Options);
     }
+
+    private IResult AskRefund(Guid id, Guid paymentId) =>
+        Results.Json(new { refundId = id, paymentId, status = RefundStatus(id) }, ShopJson.Options);
 
     public static IResult Accepted(StartedPayment payment) =>
         Results.Json(new { payment.PaymentId, status = "REQUESTED" }, ShopJson.Options, statusCode: 202);

@@ -51,8 +51,8 @@ public sealed class LedgerPostingTests(PaymentsApp app) : IClassFixture<Payments
 
         var refunds = new List<Guid>
         {
-            await app.RefundPartAsync(purchase, id, (line.ProductId, 1, 333)),
-            await app.RefundPartAsync(purchase, id, (line.ProductId, 1, 333)),
+            await app.RefundUnitsAsync(purchase, id, line.ProductId, 1),
+            await app.RefundUnitsAsync(purchase, id, line.ProductId, 1),
             await app.RefundRestAsync(purchase, id),
         };
 

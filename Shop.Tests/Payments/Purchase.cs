@@ -25,13 +25,14 @@ public sealed class Purchase(PaymentsApp app)
     }
 
     public async Task<Answer> PayAsync(
-        string token = "tok_ok", string? key = "key-1", string method = "CARD", Guid? orderId = null, Guid? user = null)
+        string? token = "tok_ok", string? key = "key-1", string method = "CARD", Guid? orderId = null,
+        Guid? user = null, long? points = null)
     {
         using var client = app.ClientOf(user ?? User);
         using var request = new HttpRequestMessage(HttpMethod.Post, "/payments")
         {
             Content = JsonContent.Create(
-                new PayOrder.Request(orderId ?? Order.OrderId, method, token, null), options: ShopJson.Options),
+                new PayOrder.Request(orderId ?? Order.OrderId, method, token, points), options: ShopJson.Options),
         };
         if (key is not null) request.Headers.Add(IdempotencyKey.Header, key);
         using var response = await client.SendAsync(request);
@@ -56,6 +57,10 @@ public sealed class Purchase(PaymentsApp app)
     }
 
     public PaymentRequested Requested(Guid id) => new(id, Order.OrderId, User, app.Clock.GetUtcNow());
+
+    /// <summary>The whole order in points.</summary>
+    public Task<Answer> PayInPointsAsync(string key = "key-1", Guid? orderId = null) =>
+        PayAsync(token: null, key, "POINTS", orderId);
 
     public async Task<JsonElement> ShownAsync(Guid paymentId)
     {
