@@ -19,7 +19,8 @@ public sealed class PaymentsDb(DbContextOptions<PaymentsDb> options) : DbContext
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
-        modelBuilder.Entity<Payment>().Ignore(payment => payment.Left).ToTable("payments").Property(payment => payment.Status)
+        modelBuilder.Entity<Payment>().Ignore(payment => payment.Left)
+            .ToTable("payments").Property(payment => payment.Status)
             .HasConversion(status => status.Name(), name => Enum.Parse<PaymentStatus>(name, true));
         modelBuilder.Entity<Refund>().ToTable("refunds").Property(refund => refund.Status)
             .HasConversion(status => status.Name(), name => Enum.Parse<RefundStatus>(name, true));

@@ -5,8 +5,8 @@ using Shop.ServiceDefaults.Messaging;
 namespace Shop.Ordering.Orders;
 
 /// <summary>
-/// Money of the order came back: all of it, and nothing that has not left yet is sent any more; or a part, and what of a
-/// seller's lines was refunded whole is not sent. The stock is Catalog's to put back.
+/// Money of the order came back: all of it, and nothing that has not left yet is sent any more; or a part, and a
+/// seller's lines that were refunded whole are not sent. The stock is Catalog's to put back.
 /// </summary>
 internal static class OnRefundCompleted
 {

@@ -100,7 +100,7 @@ internal static class StartRefundAttempt
         Transaction<OrderingDb> tx, Guid orderId, Request request, OrderingOptions options)
     {
         if (await LockPaidAsync(tx, orderId, request.PaymentId) is not { } order) return null;
-        if (await tx.QuerySingleOrDefaultAsync<Known>(KnownSql, request) is { } known)
+        if (await tx.QuerySingleOrDefaultAsync<Known>(KnownSql, new { request.RefundId }) is { } known)
         {
             return known.OrderId == orderId && known.Status != "FAILED"
                 ? RefundVerdict.AlreadyGranted

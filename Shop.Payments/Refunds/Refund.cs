@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Dapper;
 using Shop.ServiceDefaults.Data;
 
 namespace Shop.Payments.Refunds;
@@ -46,7 +47,7 @@ public sealed class Refund
         values (@Id, @From, @To, @Cause, @TraceId, @Now)
         """;
 
-    // Read under the payment's lock: every change of its lines is made under it.
+    // Every change of these is made under the payment's lock.
     private const string PaidLinesSql = """
         select product_id, quantity, amount, refunded_quantity, refunded_amount
           from payment_lines where payment_id = @paymentId order by product_id
@@ -91,6 +92,16 @@ public sealed class Refund
 
     internal static Task<IReadOnlyList<PaidLine>> PaidLinesAsync(Transaction<PaymentsDb> tx, Guid paymentId) =>
         tx.QueryAsync<PaidLine>(PaidLinesSql, new { paymentId });
+
+    /// <summary>The lines as they are just now: what is decided by them is decided again under the lock.</summary>
+    internal static async Task<IReadOnlyList<PaidLine>> PaidLinesAsync(
+        Database<PaymentsDb> database, Guid paymentId, CancellationToken ct)
+    {
+        await using var connection = await database.Source.OpenConnectionAsync(ct);
+        var lines = await connection.QueryAsync<PaidLine>(
+            new CommandDefinition(PaidLinesSql, new { paymentId }, cancellationToken: ct));
+        return lines.AsList();
+    }
 
     internal static Task RecordAsync(
         Transaction<PaymentsDb> tx, Guid id, RefundStatus? from, RefundStatus to, string cause) =>

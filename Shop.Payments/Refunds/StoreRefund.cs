@@ -40,7 +40,8 @@ internal static class StoreRefund
     {
         var (payment, terms, refundId) = (attempt.Payment, attempt.Terms, attempt.Key.ResourceId);
         // A look before Ordering is bothered: most refusals are known here, and nothing has to be taken back.
-        if (await database.TransactAsync(tx => LookAsync(tx, payment, terms), ct) is RefundPlan.Refused refused)
+        var lines = await Refund.PaidLinesAsync(database, payment.Id, ct);
+        if (RefundPlan.Of(payment, lines, terms) is RefundPlan.Refused refused)
         {
             return StoredAnswer.Of(refused.Problem);
         }
@@ -77,9 +78,6 @@ internal static class StoreRefund
             var other => throw new InvalidOperationException($"A refund cannot be {other}."),
         };
     }
-
-    private static async Task<RefundPlan> LookAsync(Transaction<PaymentsDb> tx, Payment payment, RefundTerms terms) =>
-        RefundPlan.Of(payment, await Refund.PaidLinesAsync(tx, payment.Id), terms);
 
     private static async Task<StoredAnswer> StoreAsync(
         Transaction<PaymentsDb> tx, Attempt attempt, Payment payment, RefundPlan.Granted granted)

@@ -4,6 +4,7 @@ using Shop.Payments.Payments;
 using Shop.ServiceDefaults.Http;
 using Shop.Tests.Payments;
 using Shop.Tests.ServiceDefaults.Messaging;
+using BuyersPurchase = Shop.Tests.Payments.Purchase;
 
 namespace Shop.Tests.Idempotency;
 
@@ -39,7 +40,7 @@ public sealed class PayOrderIdempotency(CuttablePayments payments)
 
     private sealed class Call(CuttablePayments payments) : IdempotentCall
     {
-        private readonly Purchase _purchase = new(payments.App);
+        private readonly BuyersPurchase _purchase = new(payments.App);
 
         public override HttpStatusCode Success => HttpStatusCode.Accepted;
 
@@ -84,11 +85,11 @@ public sealed class RequestRefundIdempotency(CuttablePayments payments)
 
     protected override async Task<IdempotentCall> NewCallAsync()
     {
-        var purchase = new Purchase(payments.App);
+        var purchase = new BuyersPurchase(payments.App);
         return new Call(payments, purchase, await purchase.PaidAsync());
     }
 
-    private sealed class Call(CuttablePayments payments, Purchase purchase, Guid payment) : IdempotentCall
+    private sealed class Call(CuttablePayments payments, BuyersPurchase purchase, Guid payment) : IdempotentCall
     {
         public override HttpStatusCode Success => HttpStatusCode.Accepted;
 

@@ -166,8 +166,8 @@ public sealed class FakeShop : IAsyncDisposable
     public sealed record Product(Guid Id, Guid Seller, string Name, long UnitPrice, long Units);
 
     public sealed record StartedPayment(
-        Guid PaymentId, Guid OrderId, Guid UserId, string Method, string? CardToken, long Amount, string Currency,
-        PaidLine[] Lines);
+        Guid PaymentId, Guid OrderId, Guid UserId, string Method, string? CardToken, long? Points, long Amount,
+        string Currency, PaidLine[] Lines);
 
     public sealed record PaidLine(Guid ProductId, Guid SellerId, string Category, int Quantity, long Amount);
 

@@ -4,7 +4,7 @@ using Shop.Payments.Payments;
 
 namespace Shop.Tests.Payments;
 
-/// <summary><c>POST /payments/{id}/cancel</c> in each state. One app per test: the sweep takes whatever is due.</summary>
+/// <summary>Cancelling a payment in each of its states. One app per test: the sweep takes whatever is due.</summary>
 public sealed class CancelPaymentTests : IAsyncLifetime
 {
     private readonly PaymentsApp _app = new();
