@@ -2,7 +2,7 @@ using Shop.Payments.Orders;
 
 namespace Shop.Tests.Money;
 
-/// <summary>What the books must say, computed from what was asked for alone. Minor units; a debit is positive.</summary>
+/// <summary>What the books must say, from what was asked for alone. Minor units; a debit is positive.</summary>
 internal sealed class MoneyOracle
 {
     /// <summary>Balances of the ledger's accounts that are not zero.</summary>
@@ -22,7 +22,7 @@ internal sealed class MoneyOracle
         Post($"customer-points:{user}", -amount);
     }
 
-    /// <summary>Money that came too late went back whole: only the processor's own books show that it was there.</summary>
+    /// <summary>Money that came too late went back whole: only the processor's books show that it was there.</summary>
     public void CapturedLate(Guid payment, long amount) => Cards[payment] = (amount, amount);
 
     public OracleOrder Captured(Guid payment, Guid user, OrderedLine[] lines, long points)

@@ -82,7 +82,8 @@ public sealed class LedgerPostingTests(PaymentsApp app) : IClassFixture<Payments
         await app.CaptureLateAsync(id, 1_000);
         await app.DeliverAsync();
 
-        Assert.Equal("LATE_CAPTURE KRW card-clearing 1000\nLATE_CAPTURE KRW refunds -1000", await app.LedgerOfAsync(id));
+        Assert.Equal(
+            "LATE_CAPTURE KRW card-clearing 1000\nLATE_CAPTURE KRW refunds -1000", await app.LedgerOfAsync(id));
         Assert.Equal(
             "LATE_REFUND KRW card-clearing -1000\nLATE_REFUND KRW refunds 1000",
             await app.LedgerOfAsync(DerivedId.From(id, "LATE_CAPTURE")));
