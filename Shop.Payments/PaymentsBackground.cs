@@ -1,10 +1,13 @@
 using Shop.Payments.Gateway;
 using Shop.Payments.Payments;
+using Shop.Payments.Proof;
 using Shop.Payments.Refunds;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Http;
 using Shop.ServiceDefaults.Messaging;
+using Shop.ServiceDefaults.Proof;
+using Shop.ServiceDefaults.Recovery;
 using Shop.ServiceDefaults.Scheduling;
 
 namespace Shop.Payments;
@@ -33,6 +36,9 @@ public static class PaymentsBackground
         builder.AddSubscriptions<PaymentsDb>("payments-payments", OnPaymentEvents);
         builder.AddSubscriptions<PaymentsDb>("payments-orders", OnOrderEvents);
 
+        builder.AddProofRules<PaymentsDb>(PaymentRules.All);
+        builder.AddRecoveryKind<PaymentsDb>(RecoverPayments.Kind, RecoverPayments.WaitingSql);
+        builder.AddRecoveryKind<PaymentsDb>(RecoverRefunds.Kind, RecoverRefunds.WaitingSql);
         var pause = TimeSpan.FromSeconds(options.SweepSeconds);
         builder.AddSchedule("recover-payments", pause, RecoverPayments.Run);
         builder.AddSchedule("recover-refunds", pause, RecoverRefunds.Run);
