@@ -13,6 +13,7 @@ public sealed class Prover(IEnumerable<IProofRule> rules, ProofOptions options, 
     private const int MaxOffenders = 20;
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
     private readonly IProofRule[] _rules = [.. rules.OrderBy(rule => rule.Name, StringComparer.Ordinal)];
 
@@ -64,9 +65,11 @@ public sealed class Prover(IEnumerable<IProofRule> rules, ProofOptions options, 
             var left = options.Grace - clock.GetElapsedTime(started);
             if (open.Length == 0 || left <= TimeSpan.Zero) return;
 
-            await Task.Delay(pause < left ? pause : left, clock, ct);
+            // A timer counts whole milliseconds: the last pause is rather a little longer than the grace time.
+            var rest = TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds));
+            await Task.Delay(pause < rest ? pause : rest, clock, ct);
             await EachAsync(open, async rule => results[rule] = await AgainAsync(rule, results[rule], ct), ct);
-            pause *= 2;
+            if (pause < LongestPause) pause *= 2;
         }
     }
 

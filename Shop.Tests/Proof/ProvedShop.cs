@@ -19,7 +19,6 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
         ["Proof:EventAgeSeconds"] = "0",
         ["Proof:GraceSeconds"] = "10",
         ["Proof:IntervalSeconds"] = "1",
-        ["Proof:EmptyIsRed"] = "true",
         ["Identity:PasswordIterations"] = "1000",
         ["Orders:RecoverySweepSeconds"] = "0.5",
         ["Orders:ExpirySweepSeconds"] = "0.2",

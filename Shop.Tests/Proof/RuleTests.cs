@@ -37,7 +37,7 @@ public sealed class RuleTests(ProvedShop shop)
 
         var report = await workers.Services.GetRequiredService<Prover>().RunAsync(CancellationToken.None);
 
-        Assert.Empty(report.Rules.Where(rule => !rule.Holds));
+        Assert.DoesNotContain(report.Rules, rule => !rule.Holds);
         Assert.True(report.Holds);
         Assert.All(report.Rules, rule => Assert.True(rule.Checked > 0, rule.Name));
     }
