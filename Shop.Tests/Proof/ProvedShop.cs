@@ -127,6 +127,7 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
 
         await buyer.PlaceAsync(product, 3, "tok_ok");
         await buyer.PlaceAsync(product, 1, "tok_timeout_captured");
+        await buyer.PlaceAsync(product, 1, "tok_timeout_lost"); // The sweep asks, sends again, and voids in the end.
         await buyer.PlaceAsync(product, 1, "tok_declined");
         await buyer.Ordering.PostAsync($"/orders/{cancelled.Id}/cancel", new { reason = "test" });
         await buyer.Ordering.PostAsync($"/orders/{refunded.Id}/cancel", new { reason = "test" });
