@@ -59,15 +59,19 @@ public sealed class OperationsTests(KernelDatabase databases) : KernelTests(data
         foreach (var order in orders) await process.PublishAsync(Expired(order));
         foreach (var order in orders) await EventuallyAsync(async () => (await ParkedAsync(order)).Count == 1, "parked");
         _broken = false;
+        var events = new HashSet<Guid>();
+        foreach (var order in orders) events.Add(Assert.Single(await ParkedAsync(order)).EventId);
 
-        var dry = await operations.ReplayAllAsync(dryRun: true, CancellationToken.None);
+        var dry = (await operations.ReplayAllAsync(dryRun: true, CancellationToken.None))
+            .Where(replayed => events.Contains(replayed.EventId)) // Other tests of this class park events, too.
+            .ToArray();
 
         Assert.Equal(["Applied", "Applied"], dry.Select(replayed => replayed.Outcome));
         foreach (var order in orders) Assert.Single(await ParkedAsync(order));
         Assert.Empty(await EffectsAsync(orders));
 
         var replayed = await operations.ReplayAllAsync(dryRun: false, CancellationToken.None);
-        Assert.Equal(dry.Select(one => one.EventId).Order(), replayed.Select(one => one.EventId).Order());
+        Assert.Subset(replayed.Select(one => one.EventId).ToHashSet(), events);
         foreach (var order in orders) Assert.Empty(await ParkedAsync(order));
         Assert.Equal(orders.Order(), (await EffectsAsync(orders)).Select(effect => effect.Key).Order());
     }
