@@ -52,7 +52,7 @@ internal sealed class ProofConnection : IAsyncDisposable
     public async Task<IReadOnlyList<T>> QueryAsync<T>(string sql, string[]? ids, CancellationToken ct) =>
         (await _connection.QueryAsync<T>(Command(sql, ids, ct))).AsList();
 
-    /// <summary>The rows (key, facts) of a statement, one after the other: only a buffer of them is in memory.</summary>
+    /// <summary>The rows (key, facts) of a statement, one after the other: only a buffer is in memory.</summary>
     public async IAsyncEnumerable<Fact> StreamAsync(
         string sql, string[] ids, [EnumeratorCancellation] CancellationToken ct)
     {

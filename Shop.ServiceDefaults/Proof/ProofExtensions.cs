@@ -59,7 +59,7 @@ public static class ProofExtensions
         builder.Services.AddSingleton<Prover>();
     }
 
-    /// <summary>Runs the proof again and again, and says at <c>/health/proof</c> what the latest run has shown.</summary>
+    /// <summary>Runs the proof again and again and says at <c>/health/proof</c> what it has shown.</summary>
     /// <typeparam name="TDb">The database that keeps it.</typeparam>
     public static void AddProofRuns<TDb>(this IHostApplicationBuilder builder)
         where TDb : DbContext

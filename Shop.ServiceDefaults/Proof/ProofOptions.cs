@@ -13,7 +13,7 @@ public sealed class ProofOptions
     /// <summary>What follows from an order or payment by event is looked at when that has been so long ended.</summary>
     public double SettledSeconds { get; set; } = 30;
 
-    /// <summary>How old an event may be before every group must have applied it. Above what reconciling takes.</summary>
+    /// <summary>How old an event may be before every group must have applied it. More than reconciling takes.</summary>
     public double EventAgeSeconds { get; set; } = 120;
 
     /// <summary>How long an order, payment or refund may be half-way before a person should know.</summary>

@@ -26,7 +26,8 @@ internal sealed partial class ProofRuns<TDb>(
     private const string IsDueSql = """
         select not exists (
             select from proof_runs
-             where finished_at > now() - make_interval(secs => greatest(@IntervalSeconds * 0.9, seconds * @PausePerRun)))
+             where finished_at > now() - make_interval(
+                       secs => greatest(@IntervalSeconds * 0.9, seconds * @PausePerRun)))
         """;
 
     private const string KeepSql = """

@@ -10,7 +10,7 @@ namespace Shop.ServiceDefaults.Recovery;
 /// <param name="Failed">An error kept it as it was; the next turn tries again.</param>
 public readonly record struct RecoveryTurn(long Found, long Recovered, long Failed);
 
-/// <summary>Adds up what the recovery sweeps do: as measures of this process, and in the sweep's own database.</summary>
+/// <summary>Adds up what the recovery sweeps do: as measures of this process and in the sweep's own database.</summary>
 public static class RecoveryCounts
 {
     public const string MeterName = "Shop.Recovery";

@@ -83,7 +83,7 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
 
     async Task IAsyncLifetime.DisposeAsync()
     {
-        foreach (var database in Databases) await OnServerAsync($"drop database if exists rest_{database} with (force)");
+        foreach (var database in Databases) await DropAsync($"rest_{database}");
         await DisposeAsync();
     }
 

@@ -19,7 +19,8 @@ public sealed class OperationsTests(KernelDatabase databases) : KernelTests(data
     {
         await using var process = await StartAsync();
         var operations = process.Services.GetRequiredService<MessagingOperations>();
-        await EventuallyAsync(async () => (await GroupAsync(operations, Group)).State == GroupState.Reading, "read for");
+        await EventuallyAsync(
+            async () => (await GroupAsync(operations, Group)).State == GroupState.Reading, "somebody reads");
         Assert.NotNull((await GroupAsync(operations, Group)).Reader);
 
         await Redis.ExecuteAsync("XGROUP", "CREATE", StreamKey, Foreign, "0");
@@ -27,7 +28,8 @@ public sealed class OperationsTests(KernelDatabase databases) : KernelTests(data
 
         // As an operator sees it whose patience with silent readers is shorter than the shop's.
         var impatient = new MessagingOperations(
-            [], [.. process.Services.GetServices<IConsumerGroup>()], process.Services.GetRequiredService<RedisStreams>(),
+            [], [.. process.Services.GetServices<IConsumerGroup>()],
+            process.Services.GetRequiredService<RedisStreams>(),
             new MessagingOptions { LeaseTakeoverMilliseconds = 0 });
         var stopped = await GroupAsync(impatient, Group);
         Assert.Equal((GroupState.Stopped, null), (stopped.State, stopped.Reader));
@@ -57,7 +59,11 @@ public sealed class OperationsTests(KernelDatabase databases) : KernelTests(data
         var operations = process.Services.GetRequiredService<MessagingOperations>();
         Guid[] orders = [Guid.CreateVersion7(), Guid.CreateVersion7()];
         foreach (var order in orders) await process.PublishAsync(Expired(order));
-        foreach (var order in orders) await EventuallyAsync(async () => (await ParkedAsync(order)).Count == 1, "parked");
+        foreach (var order in orders)
+        {
+            await EventuallyAsync(async () => (await ParkedAsync(order)).Count == 1, "parked");
+        }
+
         _broken = false;
         var events = new HashSet<Guid>();
         foreach (var order in orders) events.Add(Assert.Single(await ParkedAsync(order)).EventId);
