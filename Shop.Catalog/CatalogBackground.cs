@@ -1,8 +1,11 @@
+using Shop.Catalog.Proof;
 using Shop.Catalog.Stock;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Http;
 using Shop.ServiceDefaults.Messaging;
+using Shop.ServiceDefaults.Proof;
+using Shop.ServiceDefaults.Recovery;
 using Shop.ServiceDefaults.Scheduling;
 
 namespace Shop.Catalog;
@@ -24,6 +27,8 @@ public static class CatalogBackground
         builder.AddSubscriptions<CatalogDb>("catalog-refunds", refunds => refunds
             .On<RefundCompleted>(OnRefundCompleted.Handle));
 
+        builder.AddProofRules<CatalogDb>(StockRules.All);
+        builder.AddRecoveryKind<CatalogDb>(ExpireReservations.Kind, ExpireReservations.WaitingSql);
         builder.AddSchedule(
             "expire-reservations", TimeSpan.FromSeconds(options.SweepSeconds),
             (services, ct) => ExpireReservations.Handle(

@@ -1,10 +1,13 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Shop.Ordering.Orders;
+using Shop.Ordering.Proof;
 using Shop.Ordering.Refunds;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Http;
 using Shop.ServiceDefaults.Messaging;
+using Shop.ServiceDefaults.Proof;
+using Shop.ServiceDefaults.Recovery;
 using Shop.ServiceDefaults.Scheduling;
 
 namespace Shop.Ordering;
@@ -26,6 +29,9 @@ public static class OrderingBackground
         builder.AddSubscriptions<OrderingDb>("ordering-stock", group => group
             .On<StockCommitFailed>(OnStockCommitFailed.Handle));
 
+        builder.AddProofRules<OrderingDb>(OrderRules.All);
+        builder.AddRecoveryKind<OrderingDb>(RecoverPaymentStarts.Kind, RecoverPaymentStarts.WaitingSql);
+        builder.AddRecoveryKind<OrderingDb>(RecoverPaymentStarts.CancelKind, RecoverPaymentStarts.CancelWaitingSql);
         builder.AddSchedule(
             "expire-orders", TimeSpan.FromSeconds(options.ExpirySweepSeconds), ExpireOrders.RunAsync);
         builder.AddSchedule(

@@ -1,12 +1,15 @@
 using Shop.Payments.Gateway;
 using Shop.Payments.Payments;
 using Shop.Payments.Points;
+using Shop.Payments.Proof;
 using Shop.Payments.Refunds;
 using Shop.Payments.Settlement;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Http;
 using Shop.ServiceDefaults.Messaging;
+using Shop.ServiceDefaults.Proof;
+using Shop.ServiceDefaults.Recovery;
 using Shop.ServiceDefaults.Scheduling;
 
 namespace Shop.Payments;
@@ -37,6 +40,9 @@ public static class PaymentsBackground
         builder.AddSubscriptions<PaymentsDb>("payments-orders", OnOrderEvents);
         builder.AddSubscriptions<PaymentsDb>(CloseDays.Group, OnSettlementEvents);
 
+        builder.AddProofRules<PaymentsDb>(PaymentRules.All);
+        builder.AddRecoveryKind<PaymentsDb>(RecoverPayments.Kind, RecoverPayments.WaitingSql);
+        builder.AddRecoveryKind<PaymentsDb>(RecoverRefunds.Kind, RecoverRefunds.WaitingSql);
         var pause = TimeSpan.FromSeconds(options.SweepSeconds);
         builder.AddSchedule("recover-payments", pause, RecoverPayments.Run);
         builder.AddSchedule("recover-refunds", pause, RecoverRefunds.Run);

@@ -1,4 +1,5 @@
 using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Recovery;
 
 namespace Shop.Catalog.Stock;
 
@@ -8,6 +9,12 @@ namespace Shop.Catalog.Stock;
 /// </summary>
 internal static class ExpireReservations
 {
+    public const string Kind = "overdue-holds";
+
+    public const string WaitingSql = """
+        select expires_at as since from reservations where status = 'HELD' and expires_at < now()
+        """;
+
     private const string ClaimSql = """
         update reservations
            set ask_again_at = @ClaimedUntil
@@ -50,6 +57,23 @@ internal static class ExpireReservations
             ct);
         if (claimed.Count == 0) return 0;
 
+        var turn = new RecoveryTurn(claimed.Count, 0, Failed: claimed.Count);
+        try
+        {
+            var ended = await EndAsync(db, ordering, options, claimed, ct);
+            turn = new(claimed.Count, ended, 0);
+            return ended;
+        }
+        finally
+        {
+            await RecoveryCounts.AddAsync(db.Source, Kind, turn, ct);
+        }
+    }
+
+    private static async Task<int> EndAsync(
+        Database<CatalogDb> db, OrderingClient ordering, StockOptions options, IReadOnlyList<Guid> claimed,
+        CancellationToken ct)
+    {
         var answers = await ordering.HoldVerdictsAsync(claimed, ct);
         await KeepAsync(db, [.. answers.Where(a => a.Verdict == OrderingClient.Answer.Keep)], options, ct);
 

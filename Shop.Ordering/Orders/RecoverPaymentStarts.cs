@@ -1,5 +1,6 @@
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Faults;
+using Shop.ServiceDefaults.Recovery;
 
 namespace Shop.Ordering.Orders;
 
@@ -9,6 +10,17 @@ namespace Shop.Ordering.Orders;
 /// </summary>
 internal static partial class RecoverPaymentStarts
 {
+    public const string Kind = "orders-in-payment";
+    public const string CancelKind = "cancel-requests";
+
+    public const string WaitingSql = """
+        select updated_at as since from orders where status = 'PAYMENT_PENDING' and not cancel_requested
+        """;
+
+    public const string CancelWaitingSql = """
+        select updated_at as since from orders where status = 'PAYMENT_PENDING' and cancel_requested
+        """;
+
     private const int BatchSize = 50;
 
     // Claimed by moving the next question: another replica takes others, and a stuck one does not hold up the rest.
@@ -22,7 +34,7 @@ internal static partial class RecoverPaymentStarts
         )
         update orders o set recover_at = @Next
           from due where o.id = due.id
-        returning o.id as order_id, o.payment_id
+        returning o.id as order_id, o.payment_id, o.cancel_requested
         """;
 
     /// <summary>How many orders were settled.</summary>
@@ -37,14 +49,21 @@ internal static partial class RecoverPaymentStarts
             tx => tx.QueryAsync<Claim>(ClaimSql, new { tx.Now, Next = tx.Now.AddSeconds(age), BatchSize }), ct);
         // Dying here leaves them claimed until their next question is due.
         var settled = 0;
-        foreach (var (orderId, paymentId) in claimed)
+        foreach (var kind in claimed.GroupBy(claim => claim.CancelRequested ? CancelKind : Kind))
         {
-            if (await TryRecoverAsync(orderId, paymentId)) settled++;
+            var results = new List<bool?>();
+            foreach (var claim in kind) results.Add(await TryRecoverAsync(claim.OrderId, claim.PaymentId));
+
+            var recovered = results.Count(result => result == true);
+            settled += recovered;
+            var turn = new RecoveryTurn(results.Count, recovered, Failed: results.Count(result => result is null));
+            await RecoveryCounts.AddAsync(database.Source, kind.Key, turn, ct);
         }
 
         return settled;
 
-        async Task<bool> TryRecoverAsync(Guid orderId, Guid paymentId)
+        // Null: it failed.
+        async Task<bool?> TryRecoverAsync(Guid orderId, Guid paymentId)
         {
             try
             {
@@ -57,7 +76,7 @@ internal static partial class RecoverPaymentStarts
                 // One order that can't be settled must not keep the others of its batch; the proof names it if it
                 // stays so.
                 NotRecovered(log, orderId, paymentId, e);
-                return false;
+                return null;
             }
         }
     }
@@ -85,5 +104,5 @@ internal static partial class RecoverPaymentStarts
     [LoggerMessage(LogLevel.Error, "Order {OrderId} was not settled by payment {PaymentId} and is asked about again")]
     private static partial void NotRecovered(ILogger log, Guid orderId, Guid paymentId, Exception e);
 
-    private sealed record Claim(Guid OrderId, Guid PaymentId);
+    private sealed record Claim(Guid OrderId, Guid PaymentId, bool CancelRequested);
 }

@@ -1,6 +1,7 @@
 using Dapper;
 using Shop.Payments.Gateway;
 using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Recovery;
 
 namespace Shop.Payments.Payments;
 
@@ -13,6 +14,16 @@ internal sealed class RecoverPayments(
     Database<PaymentsDb> database, IPaymentGateway gateway, ChargePayment charges, PaymentsOptions options,
     ILogger<RecoverPayments> log)
 {
+    public const string Kind = "payments";
+
+    public const string WaitingSql = """
+        select created_at as since from payments where status in ('REQUESTED', 'PROCESSING')
+        """;
+
+    private const string EndedSql = """
+        select count(*) from payments where id = any (@ids) and status in ('COMPLETED', 'FAILED')
+        """;
+
     private const string Cause = "sweep";
     private const string ProcessorTimeout = "processor-timeout";
     private const int Parallel = 8;
@@ -45,22 +56,35 @@ internal sealed class RecoverPayments(
         }, ct);
 
         // Dying from here on costs the lease: the next sweep after it finds the same payments.
+        var failed = 0;
         await System.Threading.Tasks.Parallel.ForEachAsync(
             claimed, new ParallelOptions { MaxDegreeOfParallelism = Parallel, CancellationToken = ct },
-            async (payment, token) => await TryRecoverAsync(payment, token));
+            async (payment, token) =>
+            {
+                if (!await TryRecoverAsync(payment, token)) Interlocked.Increment(ref failed);
+            });
+        if (claimed.Count == 0) return 0;
+
+        // Asked of the rows: whoever ended them meanwhile, they are no longer half-done.
+        var ids = claimed.ConvertAll(payment => payment.Id).ToArray();
+        var ended = await database.TransactAsync(
+            tx => tx.QuerySingleOrDefaultAsync<long>(EndedSql, new { ids }), ct);
+        await RecoveryCounts.AddAsync(database.Source, Kind, new(claimed.Count, ended, failed), ct);
         return claimed.Count;
     }
 
-    private async Task TryRecoverAsync(Payment payment, CancellationToken ct)
+    private async Task<bool> TryRecoverAsync(Payment payment, CancellationToken ct)
     {
         try
         {
             await RecoverAsync(payment, ct);
+            return true;
         }
         catch (Exception e) when (!ct.IsCancellationRequested)
         {
             // One payment that can't be handled must not keep the others of its batch from being finished.
             log.LogError(e, "Payment {PaymentId} was not recovered and is tried again after its lease", payment.Id);
+            return false;
         }
     }
 

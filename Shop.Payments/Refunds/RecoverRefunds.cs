@@ -1,5 +1,6 @@
 using Dapper;
 using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Recovery;
 
 namespace Shop.Payments.Refunds;
 
@@ -10,6 +11,16 @@ namespace Shop.Payments.Refunds;
 internal sealed class RecoverRefunds(
     Database<PaymentsDb> database, SendRefund sender, PaymentsOptions options, ILogger<RecoverRefunds> log)
 {
+    public const string Kind = "refunds";
+
+    public const string WaitingSql = """
+        select created_at as since from refunds where status in ('REQUESTED', 'PROCESSING')
+        """;
+
+    private const string EndedSql = """
+        select count(*) from refunds where id = any (@ids) and status in ('COMPLETED', 'FAILED')
+        """;
+
     private const string Cause = "sweep";
     private const int Parallel = 8;
 
@@ -42,13 +53,23 @@ internal sealed class RecoverRefunds(
         })).AsList(), ct);
 
         // Dying from here on costs the lease: the next sweep after it finds the same refunds.
+        var failed = 0;
         await System.Threading.Tasks.Parallel.ForEachAsync(
             claimed, new ParallelOptions { MaxDegreeOfParallelism = Parallel, CancellationToken = ct },
-            async (refund, token) => await TryRecoverAsync(refund, token));
+            async (refund, token) =>
+            {
+                if (!await TryRecoverAsync(refund, token)) Interlocked.Increment(ref failed);
+            });
+        if (claimed.Count == 0) return 0;
+
+        var ids = claimed.ConvertAll(refund => refund.Id).ToArray();
+        var ended = await database.TransactAsync(
+            tx => tx.QuerySingleOrDefaultAsync<long>(EndedSql, new { ids }), ct);
+        await RecoveryCounts.AddAsync(database.Source, Kind, new(claimed.Count, ended, failed), ct);
         return claimed.Count;
     }
 
-    private async Task TryRecoverAsync(Refund refund, CancellationToken ct)
+    private async Task<bool> TryRecoverAsync(Refund refund, CancellationToken ct)
     {
         try
         {
@@ -56,11 +77,14 @@ internal sealed class RecoverRefunds(
             {
                 await sender.RunAsync(refund, Cause, ct);
             }
+
+            return true;
         }
         catch (Exception e) when (!ct.IsCancellationRequested)
         {
             // One refund that can't be handled must not keep the others of its batch from being finished.
             log.LogError(e, "Refund {RefundId} was not recovered and is tried again after its lease", refund.Id);
+            return false;
         }
     }
 

@@ -9,28 +9,38 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace Shop.ServiceDefaults.Health;
 
 /// <summary><c>/health</c>: everything this service needs answers. <c>/alive</c>: the process itself does.</summary>
-internal static class HealthEndpoints
+public static class HealthEndpoints
 {
+    /// <summary>
+    /// Marks a check that has a path of its own: what it says is no reason to keep requests from this process.
+    /// </summary>
+    public const string ApartTag = "apart";
+
     private const string LiveTag = "live";
     private const string ReadyPath = "/health";
     private const string AlivePath = "/alive";
 
-    public static void AddHealth(this IServiceCollection services) =>
+    /// <summary>Maps a check with <see cref="ApartTag"/> to its own path below <c>/health</c>.</summary>
+    public static void MapHealthApart(this IEndpointRouteBuilder routes, string check) =>
+        routes.Map($"{ReadyPath}/{check}", registration => registration.Name == check);
+
+    internal static void AddHealth(this IServiceCollection services) =>
         services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy(), [LiveTag]);
 
-    public static void MapHealth(this IEndpointRouteBuilder routes)
+    internal static void MapHealth(this IEndpointRouteBuilder routes)
     {
-        Map(ReadyPath, _ => true);
-        Map(AlivePath, check => check.Tags.Contains(LiveTag));
-
-        void Map(string path, Func<HealthCheckRegistration, bool> predicate) =>
-            routes.MapHealthChecks(path, new HealthCheckOptions { Predicate = predicate, ResponseWriter = WriteAsync })
-                .AllowAnonymous()
-                .DisableHttpMetrics();
+        routes.Map(ReadyPath, check => !check.Tags.Contains(ApartTag));
+        routes.Map(AlivePath, check => check.Tags.Contains(LiveTag));
     }
 
     /// <summary>A probe: a trace of it each second would bury those that matter.</summary>
-    public static bool IsProbe(PathString path) => path == ReadyPath || path == AlivePath;
+    internal static bool IsProbe(PathString path) => path.StartsWithSegments(ReadyPath) || path == AlivePath;
+
+    private static void Map(
+        this IEndpointRouteBuilder routes, string path, Func<HealthCheckRegistration, bool> predicate) =>
+        routes.MapHealthChecks(path, new HealthCheckOptions { Predicate = predicate, ResponseWriter = WriteAsync })
+            .AllowAnonymous()
+            .DisableHttpMetrics();
 
     private static async Task WriteAsync(HttpContext context, HealthReport report)
     {

@@ -39,6 +39,32 @@ internal sealed class ConsumerGroup<TDb>(
                     where consumer_group = @Name and parked_events.event_id = wanted.event_id)
         """;
 
+    private const string CountAppliedSql = """
+        select slot, type, count(*)
+          from inbox
+         where consumer_group = @Name and event_id < @olderThan
+         group by slot, type
+        """;
+
+    private const string UnappliedSql = """
+        select wanted.event_id, parked.event_id is not null as parked
+          from unnest(@eventIds) as wanted (event_id)
+          left join parked_events parked
+                 on parked.consumer_group = @Name and parked.event_id = wanted.event_id
+         where not exists (
+                   select from inbox
+                    where consumer_group = @Name and slot = @slot and inbox.event_id = wanted.event_id)
+         order by wanted.event_id
+        """;
+
+    private const string ReadersSql = """
+        select substr(name, length(@prefix) + 1) as stream, holder,
+               case when isfinite(renewed_at)
+                    then extract(epoch from clock_timestamp() - renewed_at)::float8 end as silent_seconds
+          from leases
+         where starts_with(name, @prefix)
+        """;
+
     private const string ParkedSql = """
         select id, consumer_group, event_id, stream, type, key, version, occurred_at, error, attempts, trace_id,
                parked_at, payload::text
@@ -54,6 +80,8 @@ internal sealed class ConsumerGroup<TDb>(
 
     public IReadOnlyCollection<string> Streams { get; } =
         [.. group.ByType.Values.Select(subscription => subscription.Stream).Distinct()];
+
+    public NpgsqlDataSource Source => database.Source;
 
     public Task<GroupProgress?> ProgressAsync(CancellationToken ct) => OnAsync(
         async connection =>
@@ -82,6 +110,16 @@ internal sealed class ConsumerGroup<TDb>(
     public Task<IReadOnlyList<Guid>> MissingAsync(
         DateTimeOffset slot, IReadOnlyCollection<Guid> eventIds, CancellationToken ct) =>
         QueryAsync<Guid>(MissingSql, new { Name, slot, eventIds = eventIds.ToArray() }, ct);
+
+    public Task<IReadOnlyList<SlotCount>> CountAppliedAsync(EventIdBound olderThan, CancellationToken ct) =>
+        QueryAsync<SlotCount>(CountAppliedSql, new { Name, olderThan = olderThan.Value }, ct);
+
+    public Task<IReadOnlyList<Unapplied>> UnappliedAsync(
+        DateTimeOffset slot, IReadOnlyCollection<Guid> eventIds, CancellationToken ct) =>
+        QueryAsync<Unapplied>(UnappliedSql, new { Name, slot, eventIds = eventIds.ToArray() }, ct);
+
+    public Task<IReadOnlyList<Reader>> ReadersAsync(CancellationToken ct) =>
+        QueryAsync<Reader>(ReadersSql, new { prefix = StreamReader<TDb>.LeasePrefix(Name) }, ct);
 
     public async Task<int> DropBeforeAsync(DateTimeOffset limit, CancellationToken ct)
     {

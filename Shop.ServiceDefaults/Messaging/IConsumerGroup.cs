@@ -1,3 +1,5 @@
+using Npgsql;
+
 namespace Shop.ServiceDefaults.Messaging;
 
 /// <summary>A consumer group as the work between databases sees it.</summary>
@@ -6,6 +8,9 @@ internal interface IConsumerGroup
     string Name { get; }
 
     IReadOnlyCollection<string> Streams { get; }
+
+    /// <summary>The database that its handlers change, with its inbox.</summary>
+    NpgsqlDataSource Source { get; }
 
     /// <summary>What it owes and how far it is known to be whole; null until it has subscribed.</summary>
     Task<GroupProgress?> ProgressAsync(CancellationToken ct);
@@ -19,6 +24,16 @@ internal interface IConsumerGroup
     /// <summary>Those of the events that it has neither handled nor parked.</summary>
     Task<IReadOnlyList<Guid>> MissingAsync(
         DateTimeOffset slot, IReadOnlyCollection<Guid> eventIds, CancellationToken ct);
+
+    /// <summary>Events it has applied, by slot and type; those that are parked are not.</summary>
+    Task<IReadOnlyList<SlotCount>> CountAppliedAsync(EventIdBound olderThan, CancellationToken ct);
+
+    /// <summary>Those of the events that it has not applied.</summary>
+    Task<IReadOnlyList<Unapplied>> UnappliedAsync(
+        DateTimeOffset slot, IReadOnlyCollection<Guid> eventIds, CancellationToken ct);
+
+    /// <summary>Who reads each of its streams, and when that was last heard of.</summary>
+    Task<IReadOnlyList<Reader>> ReadersAsync(CancellationToken ct);
 
     /// <summary>
     /// Removes inbox partitions that ended before <paramref name="limit"/>, as long as no parked event is as old.
@@ -42,6 +57,12 @@ internal sealed record GroupProgress(DateTimeOffset WholeUntil, IReadOnlyDiction
 }
 
 internal sealed record Owed(string Stream, DateTimeOffset Since, DateTimeOffset? Until);
+
+/// <param name="Parked">It failed and waits for a person.</param>
+internal sealed record Unapplied(Guid EventId, bool Parked);
+
+/// <param name="SilentSeconds">How long its lease was not renewed; null: it was given up.</param>
+internal sealed record Reader(string Stream, string Holder, double? SilentSeconds);
 
 /// <summary>An event that a group could not handle.</summary>
 public sealed record ParkedEvent(

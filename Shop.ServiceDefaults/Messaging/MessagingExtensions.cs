@@ -92,6 +92,7 @@ public static class MessagingExtensions
         services.TryAddSingleton(provider => new MessagingOperations(
             provider.GetRequiredService<IReadOnlyList<IOutboxSource>>(),
             provider.GetRequiredService<IReadOnlyList<IConsumerGroup>>(),
-            provider.GetRequiredService<RedisStreams>()));
+            provider.GetRequiredService<RedisStreams>(),
+            provider.GetRequiredService<MessagingOptions>()));
     }
 }

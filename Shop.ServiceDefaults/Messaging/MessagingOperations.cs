@@ -10,10 +10,13 @@ public sealed class MessagingOperations
     private readonly IReadOnlyList<IOutboxSource> _sources;
     private readonly IReadOnlyList<IConsumerGroup> _groups;
     private readonly RedisStreams _streams;
+    private readonly MessagingOptions _options;
 
     internal MessagingOperations(
-        IReadOnlyList<IOutboxSource> sources, IReadOnlyList<IConsumerGroup> groups, RedisStreams streams)
+        IReadOnlyList<IOutboxSource> sources, IReadOnlyList<IConsumerGroup> groups, RedisStreams streams,
+        MessagingOptions options)
     {
+        _options = options;
         _sources = sources;
         _groups = groups;
         _streams = streams;
@@ -32,20 +35,48 @@ public sealed class MessagingOperations
         return views;
     }
 
+    /// <summary>
+    /// Every stream with the groups that Redis knows of and those that should be there: a group that nobody reads for,
+    /// or that Redis has lost, says so.
+    /// </summary>
     public async Task<IReadOnlyList<StreamView>> StreamsAsync(CancellationToken ct)
     {
+        var readers = new Dictionary<(string Group, string Stream), Reader>();
+        foreach (var group in _groups)
+        {
+            foreach (var reader in await group.ReadersAsync(ct)) readers[(group.Name, reader.Stream)] = reader;
+        }
+
         var views = new List<StreamView>();
         foreach (var stream in EventVocabulary.Streams)
         {
             var info = await _streams.InfoAsync(stream, ct);
-            var groups = await _streams.GroupsAsync(stream, ct);
+            var known = (await _streams.GroupsAsync(stream, ct)).ToDictionary(group => group.Name);
+            var ours = _groups.Where(group => group.Streams.Contains(stream)).Select(group => group.Name).ToHashSet();
             views.Add(new(
                 stream, info?.Length ?? 0, info?.LastId.ToString(),
-                [.. groups.Select(group =>
-                    new GroupView(group.Name, group.LastDelivered.ToString(), group.Pending, group.Lag))]));
+                [.. from name in ours.Union(known.Keys).Order(StringComparer.Ordinal)
+                    select ToView(
+                        name, known.GetValueOrDefault(name), ours.Contains(name),
+                        readers.GetValueOrDefault((name, stream)))]));
         }
 
         return views;
+    }
+
+    private GroupView ToView(string name, GroupInfo? info, bool ours, Reader? reader)
+    {
+        var reads = reader?.SilentSeconds < _options.LeaseTakeover.TotalSeconds;
+        var state = (ours, info, reads) switch
+        {
+            (false, _, _) => GroupState.Foreign,
+            (_, null, _) => GroupState.Missing,
+            (_, _, false) => GroupState.Stopped,
+            _ => GroupState.Reading,
+        };
+        return new(
+            name, state, info?.LastDelivered.ToString() ?? default(StreamId).ToString(), info?.Pending ?? 0, info?.Lag,
+            reads ? reader?.Holder : null, reader?.SilentSeconds);
     }
 
     /// <summary>Parked events, oldest first in each group. The cursor is the id of the last one seen.</summary>
@@ -82,8 +113,10 @@ public sealed class MessagingOperations
         return replayed.Count == 0 ? null : replayed;
     }
 
-    /// <summary>Replays all parked keys, a bounded number at a time.</summary>
-    public async Task<IReadOnlyList<Replayed>> ReplayAllAsync(CancellationToken ct)
+    /// <summary>
+    /// Replays all parked keys, a bounded number at a time. A dry run shows what the first event of each would say.
+    /// </summary>
+    public async Task<IReadOnlyList<Replayed>> ReplayAllAsync(bool dryRun, CancellationToken ct)
     {
         var replayed = new List<Replayed>();
         var keys = new HashSet<(string, Guid)>();
@@ -96,7 +129,7 @@ public sealed class MessagingOperations
                 after = page[^1].Id;
                 foreach (var parked in page.Where(parked => keys.Add((group.Name, parked.Key))).Take(MaxKeysReplayed))
                 {
-                    replayed.AddRange(await group.ReplayAsync(parked.Id, dryRun: false, ct));
+                    replayed.AddRange(await group.ReplayAsync(parked.Id, dryRun, ct));
                 }
             }
         }
@@ -130,7 +163,25 @@ public sealed record OutboxView(
 
 public sealed record StreamView(string Stream, long Length, string? LastId, IReadOnlyList<GroupView> Groups);
 
-public sealed record GroupView(string Group, string LastDelivered, long Pending, long? Lag);
+/// <param name="Reader">The process that reads for it.</param>
+/// <param name="SilentSeconds">How long ago a reader was last heard of; missing where none ever was or it left.</param>
+public sealed record GroupView(
+    string Group, GroupState State, string LastDelivered, long Pending, long? Lag, string? Reader,
+    double? SilentSeconds);
+
+public enum GroupState
+{
+    Reading,
+
+    /// <summary>Nobody reads for it: what is for it waits, and its stream is not trimmed.</summary>
+    Stopped,
+
+    /// <summary>Redis does not know it (any more). Its reader makes it again.</summary>
+    Missing,
+
+    /// <summary>Redis knows it, this shop does not: an old one, or another program's. It holds nothing back.</summary>
+    Foreign,
+}
 
 public sealed record DeadLetter(
     string Id, string Group, Guid EventId, string Stream, string Type, Guid Key, long Version,

@@ -30,8 +30,14 @@ public static class MessagingTelemetry
     private static readonly Gauge<double> OutboxAge = Meter.CreateGauge<double>(
         "shop.messaging.outbox.oldest_age", "s", "Age of the oldest event that is not on its stream.");
 
+    private static readonly Gauge<long> OutboxDepth = Meter.CreateGauge<long>(
+        "shop.messaging.outbox.depth", "{event}", "Events that are not on their stream, counted up to a limit.");
+
     private static readonly Gauge<long> Lag = Meter.CreateGauge<long>(
         "shop.messaging.lag", "{event}", "Entries of a stream that a group has not finished.");
+
+    private static readonly Gauge<long> Pending = Meter.CreateGauge<long>(
+        "shop.messaging.pending", "{event}", "Entries that a group was given and has not finished.");
 
     internal static void Published(string stream, string type) => PublishedEvents.Add(
         1, new("messaging.destination.name", stream), new("shop.event.type", type));
@@ -45,9 +51,18 @@ public static class MessagingTelemetry
     internal static void Parked(string group, string type) => ParkedEvents.Add(
         1, new("messaging.consumer.group.name", group), new("shop.event.type", type));
 
-    internal static void RecordOutboxAge(string database, TimeSpan age) =>
-        OutboxAge.Record(age.TotalSeconds, new KeyValuePair<string, object?>("db.namespace", database));
+    internal static void RecordOutbox(string database, TimeSpan oldestAge, long depth)
+    {
+        var name = new KeyValuePair<string, object?>("db.namespace", database);
+        OutboxAge.Record(oldestAge.TotalSeconds, name);
+        OutboxDepth.Record(depth, name);
+    }
 
-    internal static void RecordLag(string stream, string group, long entries) => Lag.Record(
-        entries, new("messaging.destination.name", stream), new("messaging.consumer.group.name", group));
+    internal static void RecordLag(string stream, string group, long unread, long pending)
+    {
+        KeyValuePair<string, object?>[] names =
+            [new("messaging.destination.name", stream), new("messaging.consumer.group.name", group)];
+        Lag.Record(unread + pending, names);
+        Pending.Record(pending, names);
+    }
 }

@@ -22,7 +22,7 @@ internal sealed partial class MessagingUpkeep(
             var known = (await streams.GroupsAsync(stream, ct)).Where(group => live.Contains(group.Name)).ToList();
             foreach (var group in known)
             {
-                MessagingTelemetry.RecordLag(stream, group.Name, group.Pending + (group.Lag ?? 0));
+                MessagingTelemetry.RecordLag(stream, group.Name, group.Lag ?? 0, group.Pending);
             }
 
             // A live group without a place in the stream has read nothing of it.
@@ -78,7 +78,7 @@ internal sealed partial class MessagingUpkeep(
         {
             var state = await source.StateAsync(ct);
             var age = state.OldestWaiting is { } since ? clock.GetUtcNow() - since : TimeSpan.Zero;
-            MessagingTelemetry.RecordOutboxAge(source.Name, age);
+            MessagingTelemetry.RecordOutbox(source.Name, age, state.Waiting);
         }
 
         return 0;

@@ -26,13 +26,16 @@ internal sealed partial class StreamReader<TDb>(
 
     private Task<bool>? _nextNews;
 
+    /// <summary>The leases of a group's readers have names that begin so and end with the stream.</summary>
+    public static string LeasePrefix(string group) => $"reader:{group}:";
+
     /// <summary>Ends the pause before the next read. Never blocks and never fails.</summary>
     public void Wake() => _news.Writer.TryWrite(true);
 
     public async Task RunAsync(CancellationToken stopping)
     {
         var outage = new Outage($"{group.Name} on {stream}", options, log);
-        var lease = new Lease(database.Source, $"reader:{group.Name}:{stream}", _consumer, options, clock);
+        var lease = new Lease(database.Source, LeasePrefix(group.Name) + stream, _consumer, options, clock);
         while (!stopping.IsCancellationRequested)
         {
             try

@@ -7,6 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Npgsql;
 using Shop.ServiceDefaults.Data;
+using Shop.Tests.Proof;
 
 namespace Shop.Tests.Fixtures;
 
@@ -18,6 +19,11 @@ public sealed record ShopAppOptions
 
     /// <summary>Settings of every service, such as <c>Orders:TtlSeconds</c>; tests shorten times here.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>
+    /// Whether the proof has to hold when the collection ends. False only where its tests damage data on purpose.
+    /// </summary>
+    public bool ProvedAtEnd { get; init; } = true;
 
     /// <summary>More arguments for the AppHost itself.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
@@ -35,6 +41,7 @@ public class ShopApp : IAsyncLifetime
     private readonly TestFolder _folder = TestFolder.Create();
     private readonly List<HttpClient> _clients = [];
     private DistributedApplication? _app;
+    private bool _started;
 
     public ShopApp() : this(new ShopAppOptions())
     {
@@ -62,6 +69,7 @@ public class ShopApp : IAsyncLifetime
             // A cold process on a busy machine takes seconds for its first purchase; the tests want the outcome.
             "--Shop:Orders:OneCallWaitSeconds=60",
             "--Shop:Messaging:ReconcileAgeSeconds=5", "--Shop:Messaging:ReconcileIntervalSeconds=2",
+            "--Shop:Proof:SettledSeconds=5", "--Shop:Proof:EventAgeSeconds=10", "--Shop:Proof:IntervalSeconds=0",
             .. _options.Settings.Select(s => $"--Shop:{s.Key}={s.Value}"), .. _options.Arguments,
         ];
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.Shop_AppHost>(
@@ -74,6 +82,8 @@ public class ShopApp : IAsyncLifetime
             {
                 await States.WaitForResourceHealthyAsync(project.Name, patience.Token);
             }
+
+            _started = true;
         }
         catch (Exception failure)
         {
@@ -85,9 +95,16 @@ public class ShopApp : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        foreach (var client in _clients) client.Dispose();
-        if (_app is not null) await _app.DisposeAsync();
-        _folder.Delete();
+        try
+        {
+            if (_started && _options.ProvedAtEnd) await this.AssertProvedAsync();
+        }
+        finally
+        {
+            foreach (var client in _clients) client.Dispose();
+            if (_app is not null) await _app.DisposeAsync();
+            _folder.Delete();
+        }
     }
 
     /// <summary>A client of a service by its resource name, signed in with the token if one is given.</summary>

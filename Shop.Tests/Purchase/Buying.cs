@@ -46,7 +46,7 @@ internal static class Buying
     {
         var products = await shop.Catalog.AskAsync("/products?limit=100");
         var plentiful = products.Body.GetProperty("items").EnumerateArray()
-            .Where(product => product.GetProperty("available").GetInt64() is var units && units >= 100 && units <= atMost)
+            .Where(product => product.GetProperty("available").GetInt64() is >= 100 and var units && units <= atMost)
             .Select(product => product.GetProperty("id").GetGuid())
             .ToArray();
         return plentiful[Interlocked.Increment(ref _picked) % plentiful.Length];

@@ -17,6 +17,8 @@ internal static class ServiceRights
         subscriptions: select, insert, update (since_slot, stream, until_slot)
         group_progress: select, insert, update (whole_until)
         parked_events: select, insert, update (attempts, error), delete
+        recovery_counts: select, insert, update (failed, found, last_at, recovered)
+        proof_runs: select, insert, update (finished_at, holds, report, seconds)
         """;
 
     private const string Identity = """

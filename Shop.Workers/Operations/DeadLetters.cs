@@ -36,6 +36,7 @@ internal static class DeadLetters
             ? TypedResults.Ok(new ReplayAnswer(dryRun, replayed))
             : Problems.NotFound();
 
-    public static async Task<Ok<ReplayAnswer>> ReplayAll(MessagingOperations operations, CancellationToken ct) =>
-        TypedResults.Ok(new ReplayAnswer(false, await operations.ReplayAllAsync(ct)));
+    public static async Task<Ok<ReplayAnswer>> ReplayAll(
+        MessagingOperations operations, CancellationToken ct, bool dryRun = false) =>
+        TypedResults.Ok(new ReplayAnswer(dryRun, await operations.ReplayAllAsync(dryRun, ct)));
 }

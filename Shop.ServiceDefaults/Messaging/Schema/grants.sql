@@ -11,3 +11,7 @@ grant select, insert, update (epoch, holder, renewed_at, last_id) on leases to :
 grant select, insert, update (stream, since_slot, until_slot) on subscriptions to :"role";
 grant select, insert, update (whole_until) on group_progress to :"role";
 grant select, insert, update (attempts, error), delete on parked_events to :"role";
+
+-- What sweeps counted and what the proof last found.
+grant select, insert, update (found, recovered, failed, last_at) on recovery_counts to :"role";
+grant select, insert, update (finished_at, seconds, holds, report) on proof_runs to :"role";
