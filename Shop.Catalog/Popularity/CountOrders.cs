@@ -37,11 +37,11 @@ internal static class CountOrders
         var paid = (await purchases.PaidLinesAsync(claimed, ct)).Where(o => claimed.Contains(o.OrderId)).ToArray();
         if (paid.Length == 0) return 0;
 
-        PurchaseFact[] facts =
+        Fact[] facts =
         [
             .. from order in paid
                from line in order.Lines
-               select new PurchaseFact(order.OrderId, line.ProductId, order.OrderId, line.Quantity, line.Amount),
+               select new Fact(order.OrderId, line.ProductId, order.OrderId, line.Quantity, line.Amount),
         ];
         // Dying before this commit: the same facts come again. After it: they are there and change nothing.
         await db.TransactAsync(

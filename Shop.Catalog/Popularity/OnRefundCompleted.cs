@@ -17,14 +17,14 @@ internal static class OnRefundCompleted
         // Without an order it is money that no order ever took.
         if (refund.OrderId is not { } orderId) return Verdict.AlreadyApplied;
 
-        PurchaseFact[] facts =
+        Fact[] facts =
         [
             .. from line in refund.Lines
                group line by line.ProductId into product
                let quantity = product.Sum(line => line.Quantity)
                let amount = product.Sum(line => line.Amount)
                where quantity != 0 || amount != 0
-               select new PurchaseFact(orderId, product.Key, refund.RefundId, -quantity, -amount),
+               select new Fact(orderId, product.Key, refund.RefundId, -quantity, -amount),
         ];
         if (facts.Length == 0) return Verdict.AlreadyApplied;
 

@@ -31,7 +31,7 @@ internal static class RebuildPopularity
             on conflict (day, product_id) do update set quantity = excluded.quantity, amount = excluded.amount
         """;
 
-    // The same rule as Purchase.Pairs: the first products of an order by id, those of which something was kept.
+    // The same rule as OrderFacts.Pairs: the first products of an order by id, those of which something was kept.
     private const string PairsSql = """
         with bought as (
             select order_id, product_id, kept
@@ -71,7 +71,7 @@ internal static class RebuildPopularity
                 return new Corrected(
                     await tx.ExecuteAsync(MoveSql, new { options.TimeZone }),
                     await tx.ExecuteAsync(DaysSql),
-                    await tx.ExecuteAsync(PairsSql, new { Purchase.MaxPaired }));
+                    await tx.ExecuteAsync(PairsSql, new { OrderFacts.MaxPaired }));
             },
             ct);
 }

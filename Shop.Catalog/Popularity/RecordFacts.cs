@@ -63,7 +63,7 @@ internal static class RecordFacts
     /// <param name="counted">Paid orders whose sale is among the facts. Those counted before stay as they are.</param>
     /// <returns>How many facts were new.</returns>
     public static async Task<int> InAsync(
-        Transaction<CatalogDb> tx, IReadOnlyCollection<PurchaseFact> facts, IReadOnlyCollection<Guid> counted,
+        Transaction<CatalogDb> tx, IReadOnlyCollection<Fact> facts, IReadOnlyCollection<Guid> counted,
         string timeZone)
     {
         await tx.ExecuteAsync(LockSharedSql);
@@ -71,33 +71,33 @@ internal static class RecordFacts
         var locked = await tx.QueryAsync<OrderRow>(LockOrdersSql, new { Orders = orders });
         var days = locked.Where(o => o.Day is not null).ToDictionary(o => o.OrderId, o => o.Day!.Value);
         // After the locks, so that it sees what they waited for.
-        var known = await tx.QueryAsync<PurchaseFact>(KnownSql, new { Orders = orders });
+        var known = await tx.QueryAsync<Fact>(KnownSql, new { Orders = orders });
 
         var tally = new Tally();
-        foreach (var purchase in Purchases(days, known)) tally.TakeBack(purchase);
+        foreach (var order in OrdersOf(days, known)) tally.TakeBack(order);
 
         var added = await InsertAsync(tx, facts);
         var newly = await tx.QueryAsync<OrderRow>(
             CountedSql, new { Orders = counted.ToArray(), tx.Now, TimeZone = timeZone });
         foreach (var order in newly) days[order.OrderId] = order.Day!.Value;
 
-        foreach (var purchase in Purchases(days, known.Concat(added))) tally.Add(purchase);
+        foreach (var order in OrdersOf(days, known.Concat(added))) tally.Add(order);
         await WriteAsync(tx, tally);
         return added.Count;
     }
 
-    private static IEnumerable<Purchase> Purchases(
-        Dictionary<Guid, DateOnly> days, IEnumerable<PurchaseFact> facts) =>
+    private static IEnumerable<OrderFacts> OrdersOf(
+        Dictionary<Guid, DateOnly> days, IEnumerable<Fact> facts) =>
         from fact in facts
         where days.ContainsKey(fact.OrderId)
         group fact by fact.OrderId into order
-        select new Purchase(days[order.Key], [.. order]);
+        select new OrderFacts(days[order.Key], [.. order]);
 
-    private static async Task<IReadOnlyList<PurchaseFact>> InsertAsync(
-        Transaction<CatalogDb> tx, IReadOnlyCollection<PurchaseFact> facts) =>
+    private static async Task<IReadOnlyList<Fact>> InsertAsync(
+        Transaction<CatalogDb> tx, IReadOnlyCollection<Fact> facts) =>
         facts.Count == 0
             ? []
-            : await tx.QueryAsync<PurchaseFact>(InsertSql, new
+            : await tx.QueryAsync<Fact>(InsertSql, new
             {
                 Orders = facts.Select(f => f.OrderId).ToArray(),
                 Products = facts.Select(f => f.ProductId).ToArray(),

@@ -2,7 +2,7 @@ namespace Shop.Catalog.Popularity;
 
 /// <summary>Units and minor units of one product in one order, from one source.</summary>
 /// <param name="SourceId">The order itself: sold, positive. Or a refund of it: taken back, negative or zero.</param>
-internal sealed record PurchaseFact(Guid OrderId, Guid ProductId, Guid SourceId, int Quantity, long Amount)
+internal sealed record Fact(Guid OrderId, Guid ProductId, Guid SourceId, int Quantity, long Amount)
 {
     public bool IsSale => SourceId == OrderId;
 }
@@ -12,7 +12,7 @@ internal sealed record PurchaseFact(Guid OrderId, Guid ProductId, Guid SourceId,
 /// means nothing. <see cref="RebuildPopularity"/> says the same in SQL.
 /// </summary>
 /// <param name="Day">The business day it was paid on.</param>
-internal sealed record Purchase(DateOnly Day, IReadOnlyList<PurchaseFact> Facts)
+internal sealed record OrderFacts(DateOnly Day, IReadOnlyList<Fact> Facts)
 {
     /// <summary>Products of one order that are paired with each other: at most 20 x 19 rows are touched.</summary>
     public const int MaxPaired = 20;
@@ -44,9 +44,9 @@ internal sealed class Tally
     private readonly Dictionary<(DateOnly Day, Guid ProductId), (long Quantity, long Amount)> _days = [];
     private readonly Dictionary<(Guid ProductId, Guid OtherId), long> _pairs = [];
 
-    public void Add(Purchase purchase) => Change(purchase, 1);
+    public void Add(OrderFacts order) => Change(order, 1);
 
-    public void TakeBack(Purchase purchase) => Change(purchase, -1);
+    public void TakeBack(OrderFacts order) => Change(order, -1);
 
     /// <summary>Sorted, so that two transactions lock the sums in one order.</summary>
     public IReadOnlyList<(DateOnly Day, Guid ProductId, long Quantity, long Amount)> Days() =>
@@ -65,14 +65,14 @@ internal sealed class Tally
            select (pair.Key.ProductId, pair.Key.OtherId, pair.Value),
     ];
 
-    private void Change(Purchase purchase, int sign)
+    private void Change(OrderFacts order, int sign)
     {
-        foreach (var (product, quantity, amount) in purchase.Net())
+        foreach (var (product, quantity, amount) in order.Net())
         {
-            var (q, a) = _days.GetValueOrDefault((purchase.Day, product));
-            _days[(purchase.Day, product)] = (q + (sign * quantity), a + (sign * amount));
+            var (q, a) = _days.GetValueOrDefault((order.Day, product));
+            _days[(order.Day, product)] = (q + (sign * quantity), a + (sign * amount));
         }
 
-        foreach (var pair in purchase.Pairs()) _pairs[pair] = _pairs.GetValueOrDefault(pair) + sign;
+        foreach (var pair in order.Pairs()) _pairs[pair] = _pairs.GetValueOrDefault(pair) + sign;
     }
 }
