@@ -20,7 +20,6 @@ internal sealed class CacheOptions
     /// </summary>
     public int ProductMilliseconds { get; set; } = 500;
 
-    /// <summary>The longest that a read may take for its answer to be kept: it ages from the moment it was asked.</summary>
     internal TimeSpan ProductAge => TimeSpan.FromMilliseconds(ProductMilliseconds);
 
     internal TimeSpan Timeout => TimeSpan.FromMilliseconds(TimeoutMilliseconds);

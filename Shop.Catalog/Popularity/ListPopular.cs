@@ -31,7 +31,7 @@ internal static class ListPopular
         IReadOnlyList<PopularProduct> Items,
         [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
 
-    /// <summary>A product and what was sold of it in the window: units, minor units of money, and their score.</summary>
+    /// <summary>A product and what was sold of it: units, minor units of money, and the score of both.</summary>
     public sealed record PopularProduct(
         Guid Id, Guid SellerId, string Category, string Name, string Description, long UnitPrice, string Currency,
         ProductStatus Status, long Available, long Version, DateTimeOffset CreatedAt, long Quantity, long Amount,

@@ -5,7 +5,7 @@ internal sealed class PopularityOptions
 {
     public const string Section = "Popularity";
 
-    /// <summary>The IANA time zone that days and weekdays are counted in. A rebuild moves what was counted before.</summary>
+    /// <summary>The IANA time zone of days and weekdays. A rebuild moves what was counted in another.</summary>
     public string TimeZone { get; set; } = "Asia/Seoul";
 
     /// <summary>What one unit sold adds to a product's score. 0: only money counts.</summary>

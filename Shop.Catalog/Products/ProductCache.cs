@@ -56,7 +56,7 @@ internal sealed class ProductCache(
             ct);
     }
 
-    /// <summary>Makes every entry of now worthless. Without Redis they end by themselves within the half second.</summary>
+    /// <summary>Makes every entry of now worthless. Without Redis they end by themselves in half a second.</summary>
     public Task BeginGenerationAsync() =>
         cache.SetAsync(GenerationKey, Guid.CreateVersion7().ToString("N"), GenerationLife);
 

@@ -32,7 +32,8 @@ internal static class ReceiveStock
     public sealed record Response(Guid ProductId, long OnHand, long Reserved, long Available);
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
-        Guid id, Request request, ClaimsPrincipal user, Database<CatalogDb> db, ProductCache cache, CancellationToken ct)
+        Guid id, Request request, ClaimsPrincipal user, Database<CatalogDb> db, ProductCache cache,
+        CancellationToken ct)
     {
         var errors = new FieldErrors();
         errors.Require(

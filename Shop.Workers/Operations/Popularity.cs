@@ -6,7 +6,7 @@ using Shop.ServiceDefaults.Problems;
 
 namespace Shop.Workers.Operations;
 
-/// <summary>Makes the sums behind popular and related products again from their facts, and tells what was wrong.</summary>
+/// <summary>Makes the sums behind popular and related products again and tells what was wrong.</summary>
 internal static class Popularity
 {
     public static async Task<Results<Ok<RebuildPopularity.Corrected>, ProblemHttpResult>> Rebuild(

@@ -11,7 +11,6 @@ internal sealed class FreezableRedis : IAsyncDisposable
     private readonly EndPoint _redis;
     private readonly Task _accepting;
     private volatile bool _frozen;
-    private int _carriedWhileFrozen;
 
     /// <param name="connectionString">Of the real one: its first part is <c>host:port</c>.</param>
     public FreezableRedis(string connectionString)
@@ -20,18 +19,13 @@ internal sealed class FreezableRedis : IAsyncDisposable
         _redis = new DnsEndPoint(address[0], int.Parse(address[1], System.Globalization.CultureInfo.InvariantCulture));
         _listener.Start();
         _accepting = AcceptAsync();
-        ConnectionString = string.Join(
-            ',', connectionString.Split(',').Skip(1).Prepend($"127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}"));
+        var port = ((IPEndPoint)_listener.LocalEndpoint).Port;
+        ConnectionString = string.Join(',', connectionString.Split(',').Skip(1).Prepend($"127.0.0.1:{port}"));
     }
 
     public string ConnectionString { get; }
 
-    /// <summary>Pieces that came from the client since it froze: what was tried in vain.</summary>
-    public int TriedInVain => Volatile.Read(ref _carriedWhileFrozen);
-
     public void Freeze() => _frozen = true;
-
-    public void Thaw() => _frozen = false;
 
     public async ValueTask DisposeAsync()
     {
@@ -63,17 +57,16 @@ internal sealed class FreezableRedis : IAsyncDisposable
         using var _ = client;
         using var redis = new Socket(SocketType.Stream, ProtocolType.Tcp);
         await redis.ConnectAsync(_redis, _stop.Token);
-        await Task.WhenAny(CarryAsync(client.Client, redis, true), CarryAsync(redis, client.Client, false));
+        await Task.WhenAny(CarryAsync(client.Client, redis), CarryAsync(redis, client.Client));
     }
 
-    private async Task CarryAsync(Socket from, Socket to, bool isClient)
+    private async Task CarryAsync(Socket from, Socket to)
     {
         var buffer = new byte[64 * 1024];
         try
         {
             while (await from.ReceiveAsync(buffer, _stop.Token) is var count and > 0)
             {
-                if (_frozen && isClient) Interlocked.Increment(ref _carriedWhileFrozen);
                 if (!_frozen) await to.SendAsync(buffer.AsMemory(0, count), _stop.Token);
             }
         }

@@ -47,7 +47,8 @@ public sealed class CountingTests(CatalogFixture shop) : IClassFixture<CatalogFi
 
         await market.RefundAsync(order, (a, 0, 700));
         Assert.Equal([(a, b, 1), (b, a, 1)], await PairsAsync(a, b));
-        Assert.Equal([(a, 2, 1_300), (b, 1, 500)], (await DaysAsync(a, b)).Select(d => (d.Product, d.Quantity, d.Amount)));
+        Assert.Equal(
+            [(a, 2, 1_300), (b, 1, 500)], (await DaysAsync(a, b)).Select(d => (d.Product, d.Quantity, d.Amount)));
 
         await market.RefundAsync(order, (a, 2, 1_300));
         Assert.Empty(await PairsAsync(a, b));
@@ -85,7 +86,8 @@ public sealed class CountingTests(CatalogFixture shop) : IClassFixture<CatalogFi
 
         market.Away = null;
         await shop.ExecuteAsync(
-            "update popularity_orders set ask_at = now() where order_id = @Id and ask_at is not null", new { order.Id });
+            "update popularity_orders set ask_at = now() where order_id = @Id and counted_at is null",
+            new { order.Id });
         await market.CountAsync();
         Assert.Equal([4], (await DaysAsync(product)).Select(d => d.Quantity));
     }
@@ -177,12 +179,13 @@ public sealed class CountingTests(CatalogFixture shop) : IClassFixture<CatalogFi
         .. from order in market.Orders
            from line in order.Lines
            where products.Contains(line.ProductId)
-           group (order, line) by (DateOnly.FromDateTime(order.PaidAt.ToOffset(Seoul).DateTime), line.ProductId) into day
+           let paidOn = DateOnly.FromDateTime(order.PaidAt.ToOffset(Seoul).DateTime)
+           group (order, line) by (paidOn, line.ProductId) into day
            let quantity = day.Sum(d => d.order.Left(d.line.ProductId))
            let amount = day.Sum(d => d.order.Paid(d.line.ProductId))
            where (quantity, amount) != (0, 0)
            orderby day.Key
-           select (day.Key.Item1, day.Key.ProductId, quantity, amount),
+           select (day.Key.paidOn, day.Key.ProductId, quantity, amount),
     ];
 
     private static List<(Guid Product, Guid Other, long Orders)> ExpectedPairs(Market market, Guid[] products)

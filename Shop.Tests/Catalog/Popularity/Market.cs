@@ -26,7 +26,7 @@ internal sealed record Sold(Guid Id, Guid User, DateTimeOffset PaidAt, IReadOnly
         lines.Where(line => line.ProductId == product).Sum(line => line.Amount);
 }
 
-/// <summary>Orders and refunds as Ordering and Payments would tell them, and an Ordering that answers for them.</summary>
+/// <summary>Orders and refunds as Ordering and Payments tell of them, and an Ordering that answers for them.</summary>
 internal sealed class Market(CatalogFixture shop) : HttpMessageHandler
 {
     private readonly Dictionary<Guid, Sold> _orders = [];

@@ -14,6 +14,8 @@ namespace Shop.Tests.Catalog.Products;
 /// <summary>What buyers read comes from Redis, is true when it matters, and comes without Redis too.</summary>
 public sealed class ProductCacheTests(CatalogFixture shop) : IClassFixture<CatalogFixture>
 {
+    private const string SetPriceSql = "update products set unit_price = @price where id = @product";
+
     // Entries that would live for ever, were it not for what the tests do.
     private static readonly Dictionary<string, string?> Patient = new()
     {
@@ -127,7 +129,8 @@ public sealed class ProductCacheTests(CatalogFixture shop) : IClassFixture<Catal
         {
             await ReadAsync(buyer, product);
             // As an order does it: nobody is told.
-            await shop.ExecuteAsync("update stock set reserved = @sold where product_id = @product", new { sold, product });
+            await shop.ExecuteAsync(
+                "update stock set reserved = @sold where product_id = @product", new { sold, product });
             var changed = Stopwatch.GetTimestamp();
 
             await Eventually.HoldsAsync(async () =>
@@ -157,7 +160,7 @@ public sealed class ProductCacheTests(CatalogFixture shop) : IClassFixture<Catal
         var started = Stopwatch.GetTimestamp();
         for (var price = 101; price <= 130; price++)
         {
-            await shop.ExecuteAsync("update products set unit_price = @price where id = @product", new { price, product });
+            await shop.ExecuteAsync(SetPriceSql, new { price, product });
             Assert.Equal((price, price), await PricesAsync(replica, product));
         }
 
@@ -178,7 +181,7 @@ public sealed class ProductCacheTests(CatalogFixture shop) : IClassFixture<Catal
 
         for (var price = 101; price <= 103; price++)
         {
-            await shop.ExecuteAsync("update products set unit_price = @price where id = @product", new { price, product });
+            await shop.ExecuteAsync(SetPriceSql, new { price, product });
             Assert.Equal((price, price), await PricesAsync(replica, product));
         }
 

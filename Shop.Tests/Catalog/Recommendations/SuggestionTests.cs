@@ -112,7 +112,7 @@ public sealed class SuggestionTests(CatalogFixture shop) : IClassFixture<Catalog
 
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(anonymous, "/products/recommended"));
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(seller, "/products/recommended"));
-        Assert.Equal(HttpStatusCode.NotFound, await StatusAsync(anonymous, $"/products/{Guid.CreateVersion7()}/related"));
+        Assert.Equal(HttpStatusCode.NotFound, await StatusAsync(anonymous, $"/products/{NewUser()}/related"));
         Assert.Equal(HttpStatusCode.NotFound, await StatusAsync(anonymous, $"/products/{draft}/related"));
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(seller, $"/products/{draft}/related"));
         Assert.Equal(HttpStatusCode.BadRequest, await StatusAsync(seller, "/products/recommended?limit=0"));
