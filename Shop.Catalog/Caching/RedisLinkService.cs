@@ -17,7 +17,7 @@ internal sealed partial class RedisLinkService(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (configuration.GetConnectionString("cache") is null) return;
+        if (string.IsNullOrEmpty(configuration.GetConnectionString("cache"))) return;
 
         while (!stoppingToken.IsCancellationRequested)
         {

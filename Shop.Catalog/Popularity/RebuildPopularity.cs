@@ -1,3 +1,4 @@
+using Dapper;
 using Shop.ServiceDefaults.Data;
 
 namespace Shop.Catalog.Popularity;
@@ -67,11 +68,14 @@ internal static class RebuildPopularity
 
                 await tx.ExecuteAsync($"set local statement_timeout = '{options.RebuildTimeoutSeconds}s'");
                 await tx.ExecuteAsync(LockCountingSql);
+                var parameters = new { options.TimeZone, OrderFacts.MaxPaired };
                 // Dying before the commit: the old sums stand, and the next run does it all again.
                 return new Corrected(
-                    await tx.ExecuteAsync(MoveSql, new { options.TimeZone }),
-                    await tx.ExecuteAsync(DaysSql),
-                    await tx.ExecuteAsync(PairsSql, new { OrderFacts.MaxPaired }));
+                    await WriteAsync(MoveSql), await WriteAsync(DaysSql), await WriteAsync(PairsSql));
+
+                // The client's own limit has to follow the server's.
+                Task<int> WriteAsync(string sql) => tx.Connection.ExecuteAsync(new CommandDefinition(
+                    sql, parameters, commandTimeout: options.RebuildTimeoutSeconds + 1, cancellationToken: ct));
             },
             ct);
 }

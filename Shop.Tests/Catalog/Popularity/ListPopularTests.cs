@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Shop.Catalog.Popularity;
 using Shop.Catalog.Products;
 using Shop.ServiceDefaults.Http;
+using Shop.Tests.Fixtures;
 
 namespace Shop.Tests.Catalog.Popularity;
 
@@ -67,6 +68,13 @@ public sealed class ListPopularTests(CatalogFixture shop) : IClassFixture<Catalo
             (CatalogFixture.Seller1, _category, "A thing", 1_000, "KRW", ProductStatus.OnSale, 10, 1),
             (product.SellerId, product.Category, product.Name, product.UnitPrice, product.Currency, product.Status,
                 product.Available, product.Version));
+        var unitsOnly = await shop.AddReplicaAsync(new Dictionary<string, string?>
+        {
+            ["Popularity:AmountWeight"] = "0", ["Cache:Prefix"] = InfrastructureFixture.NewPrefix(),
+        });
+        Assert.Equal(
+            [(many, 7m), (dear, 1m)],
+            (await ListAsync("window=day", unitsOnly)).Items.Select(p => (p.Id, p.Score)));
     }
 
     [Fact]
@@ -158,7 +166,7 @@ public sealed class ListPopularTests(CatalogFixture shop) : IClassFixture<Catalo
         var ranking = shop.ServicesOf(patient).GetRequiredService<Ranking>();
         var question = new RankingQuestion(PopularityWindow.Month, null, _category);
         var link = shop.ServicesOf(patient).GetRequiredService<Shop.Catalog.Caching.RedisLinkService>();
-        await Fixtures.Eventually.HoldsAsync(() => Task.FromResult(link.Database is not null));
+        await Eventually.HoldsAsync(() => Task.FromResult(link.Database is not null));
 
         var first = await ranking.GetAsync(question, CancellationToken.None);
         await market.BuyAsync(Guid.CreateVersion7(), (product, 5, 0));
