@@ -1,4 +1,5 @@
 using Shop.Ordering.Orders;
+using Shop.Ordering.Refunds;
 using Shop.Ordering.Shipments;
 using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Data;
@@ -33,6 +34,8 @@ internal static class OrderingEndpoints
         services.MapPost("/{id:guid}/payment-attempts", StartPaymentAttempt.Handle).WithName("StartPaymentAttempt")
             .ProducesProblem(400).ProducesProblem(404).ProducesProblem(409);
         services.MapPost("/paid-lines", ListPaidLines.Handle).WithName("ListPaidLines").ProducesProblem(400);
+        services.MapPost("/{id:guid}/refund-attempts", StartRefundAttempt.Handle).WithName("StartRefundAttempt")
+            .ProducesProblem(400).ProducesProblem(404).ProducesProblem(409);
         services.MapPost("/hold-verdicts", HoldVerdicts.Handle).WithName("HoldVerdicts").ProducesProblem(400);
     }
 
