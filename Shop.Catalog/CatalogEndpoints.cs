@@ -1,4 +1,6 @@
+using Shop.Catalog.Popularity;
 using Shop.Catalog.Products;
+using Shop.Catalog.Recommendations;
 using Shop.Catalog.Stock;
 using Shop.ServiceDefaults.Authentication;
 
@@ -10,6 +12,10 @@ internal static class CatalogEndpoints
     {
         var products = routes.MapGroup("/products").WithTags("Products");
         products.MapGet("/", ListProducts.Handle).AllowAnonymous().WithName("ListProducts");
+        products.MapGet("/popular", ListPopular.Handle).AllowAnonymous().WithName("ListPopularProducts");
+        products.MapGet("/recommended", ListRecommended.Handle)
+            .RequireAuthorization(Policies.SignedIn).WithName("ListRecommendedProducts");
+        products.MapGet("/{id:guid}/related", ListRelated.Handle).AllowAnonymous().WithName("ListRelatedProducts");
         products.MapGet("/{id:guid}", GetProduct.Handle).AllowAnonymous().WithName("GetProduct");
 
         var offer = routes.MapGroup("/products").WithTags("Products").RequireAuthorization(Policies.SellerOrAdmin);

@@ -33,6 +33,7 @@ internal static class OrderingEndpoints
         services.MapGet("/{id:guid}", ShowOrderInternally.Handle).WithName("ShowOrderInternally").ProducesProblem(404);
         services.MapPost("/{id:guid}/payment-attempts", StartPaymentAttempt.Handle).WithName("StartPaymentAttempt")
             .ProducesProblem(400).ProducesProblem(404).ProducesProblem(409);
+        services.MapPost("/paid-lines", ListPaidLines.Handle).WithName("ListPaidLines").ProducesProblem(400);
         services.MapPost("/{id:guid}/refund-attempts", StartRefundAttempt.Handle).WithName("StartRefundAttempt")
             .ProducesProblem(400).ProducesProblem(404).ProducesProblem(409);
         services.MapPost("/hold-verdicts", HoldVerdicts.Handle).WithName("HoldVerdicts").ProducesProblem(400);

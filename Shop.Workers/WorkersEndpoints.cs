@@ -18,6 +18,7 @@ internal static class WorkersEndpoints
         ops.MapGet("/dead-letters", DeadLetters.List).WithName("ListDeadLetters");
         ops.MapPost("/dead-letters/{id}/replay", DeadLetters.Replay).WithName("ReplayDeadLetter");
         ops.MapPost("/dead-letters/replay", DeadLetters.ReplayAll).WithName("ReplayDeadLetters");
+        ops.MapPost("/popularity/rebuild", Operations.Popularity.Rebuild).WithName("RebuildPopularity");
 
         routes.MapGet("/proof", ShowProof.Handle).WithName("ShowProof").WithTags("Proof")
             .RequireAuthorization(Policies.Operations);

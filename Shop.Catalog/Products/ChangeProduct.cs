@@ -33,7 +33,8 @@ internal static class ChangeProduct
         string? Name, string? Description, string? Category, long? UnitPrice, ProductStatus? Status);
 
     public static async Task<Results<Ok<ProductView>, ProblemHttpResult>> Handle(
-        Guid id, Request request, ClaimsPrincipal user, HttpContext http, Database<CatalogDb> db, CancellationToken ct)
+        Guid id, Request request, ClaimsPrincipal user, HttpContext http, Database<CatalogDb> db, ProductCache cache,
+        CancellationToken ct)
     {
         var errors = new FieldErrors();
         ProductFields.Check(errors, request.Name, request.Description, request.Category, request.UnitPrice);
@@ -50,6 +51,8 @@ internal static class ChangeProduct
             tx => ChangeAsync(tx, id, request, wanted, user), ct);
         if (problem is not null) return problem;
 
+        // Dying here: the event of the change does it.
+        await cache.BeginGenerationAsync();
         http.Response.Headers.ETag = product!.ETag;
         return TypedResults.Ok(product);
     }

@@ -24,7 +24,8 @@ internal static class CreateProduct
         Guid? SellerId);
 
     public static async Task<Results<Created<ProductView>, ProblemHttpResult>> Handle(
-        Request request, ClaimsPrincipal user, HttpResponse response, Database<CatalogDb> db, CancellationToken ct)
+        Request request, ClaimsPrincipal user, HttpResponse response, Database<CatalogDb> db, ProductCache cache,
+        CancellationToken ct)
     {
         var seller = user.IsAdmin() ? request.SellerId ?? user.SellerId() : user.SellerId();
         var errors = Check(request, user, seller);
@@ -55,6 +56,8 @@ internal static class CreateProduct
             },
             ct);
 
+        // Dying here: the event does it.
+        await cache.BeginGenerationAsync();
         response.Headers.ETag = product.ETag;
         return TypedResults.Created($"/products/{product.Id}", product);
     }

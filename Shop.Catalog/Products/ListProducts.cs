@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Security.Claims;
+using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -80,10 +82,10 @@ internal static class ListProducts
     }
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
-        [AsParameters] Request request, ClaimsPrincipal user, CatalogDb db, CancellationToken ct)
+        [AsParameters] Request request, ClaimsPrincipal user, CatalogDb db, ProductCache cache, CancellationToken ct)
     {
         var errors = new FieldErrors();
-        var products = Filter(db.Products, request, user, errors);
+        Filter(db.Products, request, user, errors);
         var limit = (int)(Number(request.Limit, 1, MaxLimit, "limit", errors) ?? DefaultLimit);
         var sort = request.Sort ?? Newest;
         errors.Require(sort is Newest or ByPrice or ByPriceDown or ByName, "sort", "newest, price, -price or name");
@@ -92,15 +94,27 @@ internal static class ListProducts
             request.Cursor is null || after?.Sort == sort, "cursor", "not a cursor of a list in this sort order");
         if (errors.Any) return errors.ToProblem();
 
-        var page = await Order(products, sort, after)
-            .Select(ProductView.FromProduct)
-            .Take(limit + 1)
-            .ToListAsync(ct);
-        if (page.Count <= limit) return TypedResults.Ok(new Response(page, null));
+        var page = user.IsBuyer()
+            ? await cache.GetAsync(KeyOf(request), ReadAsync, ct)
+            : await ReadAsync(db, ct);
+        return TypedResults.Ok(page!);
 
-        page.RemoveAt(limit);
-        return TypedResults.Ok(new Response(page, Position.After(sort, page[^1]).Encode()));
+        async Task<Response?> ReadAsync(CatalogDb source, CancellationToken stop)
+        {
+            var products = await Order(Filter(source.Products, request, user, new()), sort, after)
+                .Select(ProductView.FromProduct)
+                .Take(limit + 1)
+                .ToListAsync(stop);
+            if (products.Count <= limit) return new(products, null);
+
+            products.RemoveAt(limit);
+            return new(products, Position.After(sort, products[^1]).Encode());
+        }
     }
+
+    // A hash, so that a key is short whatever was asked for. All buyers see the same.
+    private static string KeyOf(Request request) =>
+        "list:" + Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(request)));
 
     private static IQueryable<Product> Filter(
         IQueryable<Product> products, Request request, ClaimsPrincipal user, FieldErrors errors)

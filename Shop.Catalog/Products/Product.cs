@@ -49,7 +49,7 @@ internal sealed class ProductStock
 }
 
 /// <summary>The product of the HTTP contract.</summary>
-public sealed record ProductView(
+public record ProductView(
     Guid Id, Guid SellerId, string Category, string Name, string Description, long UnitPrice, string Currency,
     ProductStatus Status, long Available, long Version, DateTimeOffset CreatedAt)
 {

@@ -13,3 +13,9 @@ grant select, insert, update (status, ask_again_at, ended_at, version) on reserv
 grant select, insert, update (given_back) on reservation_lines to :"role";
 grant select, insert on restocks to :"role";
 grant select, insert on stock_shortages to :"role";
+
+-- Popularity
+grant select, insert, update (user_id, paid_at, ask_at, day, counted_at) on popularity_orders to :"role";
+grant select, insert on popularity_facts to :"role";
+grant select, insert, update (quantity, amount) on popularity_days to :"role";
+grant select, insert, update (orders) on popularity_pairs to :"role";

@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Shop.Catalog.Products;
 using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
@@ -31,7 +32,8 @@ internal static class ReceiveStock
     public sealed record Response(Guid ProductId, long OnHand, long Reserved, long Available);
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
-        Guid id, Request request, ClaimsPrincipal user, Database<CatalogDb> db, CancellationToken ct)
+        Guid id, Request request, ClaimsPrincipal user, Database<CatalogDb> db, ProductCache cache,
+        CancellationToken ct)
     {
         var errors = new FieldErrors();
         errors.Require(
@@ -62,9 +64,10 @@ internal static class ReceiveStock
                 return received;
             },
             ct);
-        return level is null
-            ? Problems.NotFound()
-            : TypedResults.Ok(new Response(id, level.OnHand, level.Reserved, level.OnHand - level.Reserved));
+        if (level is null) return Problems.NotFound();
+
+        await cache.BeginGenerationAsync();
+        return TypedResults.Ok(new Response(id, level.OnHand, level.Reserved, level.OnHand - level.Reserved));
     }
 
     private sealed record Level(long OnHand, long Reserved);

@@ -22,6 +22,7 @@ public sealed class CatalogFixture : IAsyncLifetime
     private readonly InfrastructureFixture _servers = new();
     private readonly List<WebApplication> _replicas = [];
     private readonly TestKeys _keys = new();
+    private readonly string _cachePrefix = InfrastructureFixture.NewPrefix();
 
     public static Guid Seller1 { get; } = Guid.Parse("00000000-0000-7000-8000-000000000001");
 
@@ -36,9 +37,23 @@ public sealed class CatalogFixture : IAsyncLifetime
         await _servers.InitializeAsync();
 
         // Both start at once: the schema and the samples must survive that.
-        for (var i = 0; i < 2; i++) _replicas.Add(BuildReplica());
+        for (var i = 0; i < 2; i++) _replicas.Add(BuildReplica(new Dictionary<string, string?>()));
         await Task.WhenAll(_replicas.Select(replica => replica.StartAsync()));
     }
+
+    /// <summary>Another replica on the same database, with settings of its own; the answer is its number.</summary>
+    public async Task<int> AddReplicaAsync(IReadOnlyDictionary<string, string?> settings)
+    {
+        var replica = BuildReplica(settings);
+        lock (_replicas) _replicas.Add(replica);
+        await replica.StartAsync();
+        lock (_replicas) return _replicas.IndexOf(replica);
+    }
+
+    /// <summary>Connection string of the Redis that all tests share.</summary>
+    public string Redis => _servers.Redis;
+
+    internal IServiceProvider ServicesOf(int replica) => _replicas[replica].Services;
 
     public async Task DisposeAsync()
     {
@@ -64,19 +79,22 @@ public sealed class CatalogFixture : IAsyncLifetime
     public HttpClient Admin() =>
         Client(0, _keys.Token(new() { ["sub"] = Guid.CreateVersion7().ToString(), ["role"] = "admin" }));
 
-    public HttpClient Buyer() =>
-        Client(0, _keys.Token(new() { ["sub"] = Guid.CreateVersion7().ToString(), ["role"] = "customer" }));
+    public HttpClient Buyer() => Buyer(Guid.CreateVersion7());
+
+    public HttpClient Buyer(Guid user, int replica = 0) =>
+        Client(replica, _keys.Token(new() { ["sub"] = user.ToString(), ["role"] = "customer" }));
 
     public HttpClient Anonymous() => Client(0, null);
 
     /// <summary>A product on sale with that many units.</summary>
-    public async Task<Guid> ProductAsync(long units, long unitPrice = 1_000, string status = "ON_SALE")
+    public async Task<Guid> ProductAsync(
+        long units, long unitPrice = 1_000, string status = "ON_SALE", string category = "tests")
     {
         const string Insert = """
             with product as (
                 insert into products
                        (id, seller_id, category, name, description, unit_price, currency, status, created_at)
-                values (@id, @seller, 'tests', 'A thing', '', @unitPrice, 'KRW', @status, now())),
+                values (@id, @seller, @category, 'A thing', '', @unitPrice, 'KRW', @status, now())),
             received as (
                 insert into stock_movements (product_id, kind, quantity, reason, occurred_at)
                 select @id, 'RECEIVED', @units, 'test', now() where @units > 0)
@@ -84,7 +102,7 @@ public sealed class CatalogFixture : IAsyncLifetime
             """;
         var id = Guid.CreateVersion7();
         await using var connection = await _servers.OpenAsync();
-        await connection.ExecuteAsync(Insert, new { id, seller = Seller1, unitPrice, status, units });
+        await connection.ExecuteAsync(Insert, new { id, seller = Seller1, unitPrice, status, units, category });
         return id;
     }
 
@@ -117,7 +135,7 @@ public sealed class CatalogFixture : IAsyncLifetime
         Assert.Empty(await QueryAsync<Guid>(Offenders));
     }
 
-    private WebApplication BuildReplica()
+    private WebApplication BuildReplica(IReadOnlyDictionary<string, string?> settings)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Development" });
         builder.WebHost.UseUrls("http://127.0.0.1:0");
@@ -125,9 +143,14 @@ public sealed class CatalogFixture : IAsyncLifetime
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["ConnectionStrings:catalogdb"] = _servers.Database,
+            ["ConnectionStrings:cache"] = _servers.Redis,
+            ["Cache:Prefix"] = _cachePrefix,
+            // As good as none: tests sell and look at once.
+            ["Popularity:CacheSeconds"] = "0.001",
             ["ServiceClient:Id"] = "catalog",
             ["ServiceClient:Secret"] = "not-used",
         });
+        builder.Configuration.AddInMemoryCollection(settings);
         builder.Services.AddSingleton<ISigningKeySource>(_keys);
         builder.AddServiceDefaults();
         builder.AddCatalog();

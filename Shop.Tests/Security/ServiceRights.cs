@@ -38,6 +38,10 @@ internal static class ServiceRights
         reservation_lines: select, insert, update (given_back)
         restocks: select, insert
         stock_shortages: select, insert
+        popularity_orders: select, insert, update (ask_at, counted_at, day, paid_at, user_id)
+        popularity_facts: select, insert
+        popularity_days: select, insert, update (amount, quantity)
+        popularity_pairs: select, insert, update (orders)
         """;
 
     private const string Ordering = """
