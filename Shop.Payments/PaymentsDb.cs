@@ -25,7 +25,8 @@ public sealed class PaymentsDb(DbContextOptions<PaymentsDb> options) : DbContext
         modelBuilder.Entity<Refund>().ToTable("refunds").Property(refund => refund.Status)
             .HasConversion(status => status.Name(), name => Enum.Parse<RefundStatus>(name, true));
         modelBuilder.Entity<PointsAccount>().ToTable("points_accounts").HasKey(account => account.UserId);
-        modelBuilder.Entity<PointsEntry>().ToTable("points_entries").HasKey(entry => new { entry.UserId, entry.Number });
+        modelBuilder.Entity<PointsEntry>().ToTable("points_entries")
+            .HasKey(entry => new { entry.UserId, entry.Number });
         foreach (var entity in modelBuilder.Model.GetEntityTypes())
         {
             foreach (var property in entity.GetProperties())

@@ -5,8 +5,8 @@ using Shop.ServiceDefaults.Messaging;
 namespace Shop.Payments.Payments;
 
 /// <summary>
-/// A stored payment is started once: PROCESSING first, then the call, if there is anything to take from a card. The event is applied when PROCESSING is
-/// stored; the outcome belongs to whoever learns it first.
+/// A stored payment is started once: PROCESSING first, then the call, if there is anything to take from a card. The
+/// event is applied when PROCESSING is stored; the outcome belongs to whoever learns it first.
 /// </summary>
 internal static class OnPaymentRequested
 {
@@ -34,7 +34,7 @@ internal static class OnPaymentRequested
         return Verdict.Applied;
     }
 
-    /// <summary>What has no card leg needs nobody's answer: it is COMPLETED in the transaction that starts it.</summary>
+    /// <summary>What has no card leg needs nobody's answer: what starts it completes it.</summary>
     public static async Task StartAsync(
         Transaction<PaymentsDb> tx, Payment payment, PaymentsOptions options, string cause)
     {

@@ -40,7 +40,8 @@ internal static class PayOrder
         var order = ((PaymentStart.Granted)started).Order;
         var (card, points) = PaymentMethods.Legs(request.Method!, request.Points, order.Amount);
         var attempt = new StorePayment.Attempt(
-            userId, request.OrderId, request.Method!, request.CardToken, card, points, order.Currency, order.Lines, key);
+            userId, request.OrderId, request.Method!, request.CardToken, card, points, order.Currency, order.Lines,
+            key);
         var answer = await database.TransactAsync(tx => StorePayment.RunAsync(tx, attempt, options), ct);
         return answer.Send(http);
     }

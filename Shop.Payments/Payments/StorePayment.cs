@@ -101,7 +101,7 @@ internal static class StorePayment
         await FailAsync(tx, attempt, failure, answer)
             ? answer
             : await StoredAnswer.FindAsync(tx, attempt.UserId, attempt.Key)
-                ?? throw new InvalidOperationException($"Payment {attempt.Key.ResourceId} met a row that is not there.");
+                ?? throw new InvalidOperationException($"Payment {attempt.Key.ResourceId} met a row that is gone.");
 
     /// <summary>False where there is a payment under its id or key already, with its own event.</summary>
     private static async Task<bool> FailAsync(

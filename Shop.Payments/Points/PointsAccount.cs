@@ -65,7 +65,7 @@ public sealed class PointsAccount
     }
 }
 
-/// <summary>One line of a customer's statement: a change of available and held together, and what they were after.</summary>
+/// <summary>A line of a statement: a change of available and held together, and their sum after it.</summary>
 public sealed class PointsEntry
 {
     /// <summary>Bought by a top-up; the source is its payment.</summary>

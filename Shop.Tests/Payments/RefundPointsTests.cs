@@ -77,7 +77,7 @@ public sealed class RefundPointsTests : IClassFixture<PaymentsApp>, IDisposable
 
         Assert.Equal(500, _app.Processor.RefundedOf(topUp));
         Assert.Equal(
-            ["CHARGED 1500", "TAKEN_BACK -400", "TAKEN_BACK -100", "USED -1000"],
+            ["CHARGED 1500", "TAKEN_BACK -100", "TAKEN_BACK -400", "USED -1000"],
             (await _wallet.StatementAsync()).Order());
         await Wallet.AssertBooksHoldAsync(_app);
     }

@@ -120,7 +120,8 @@ public sealed class PointsTests(StockShop shop)
             await UserIdAsync(buyer)));
     }
 
-    private async Task<Guid> ProductAsync() => await (await shop.SellerAsync()).NewProductAsync(1_000, unitPrice: Price);
+    private async Task<Guid> ProductAsync() =>
+        await (await shop.SellerAsync()).NewProductAsync(1_000, unitPrice: Price);
 
     private async Task<ShopUser> BuyerWithAsync(long points)
     {

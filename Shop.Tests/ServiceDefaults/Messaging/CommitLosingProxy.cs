@@ -11,7 +11,8 @@ namespace Shop.Tests.ServiceDefaults.Messaging;
 /// </summary>
 public sealed class CommitLosingProxy : IAsyncDisposable
 {
-    private static readonly byte[] Commit = "COMMIT"u8.ToArray();
+    // With the end of the message: BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED is no COMMIT.
+    private static readonly byte[] Commit = "COMMIT\0"u8.ToArray();
 
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _stop = new();
