@@ -34,11 +34,7 @@ public sealed class OrderingDb(DbContextOptions<OrderingDb> options) : DbContext
         modelBuilder.Entity<Shipment>().ToTable("shipments").HasKey(shipment => shipment.Id);
         modelBuilder.Entity<OrderTransition>().ToTable("order_transitions")
             .HasKey(transition => new { transition.OrderId, transition.Version });
-        modelBuilder.Entity<Coupon>(coupon =>
-        {
-            coupon.ToTable("coupons").HasKey(c => c.Id);
-            coupon.Ignore(c => c.IsSoldOut);
-        });
+        modelBuilder.Entity<Coupon>().ToTable("coupons").HasKey(coupon => coupon.Id);
         modelBuilder.Entity<UserCoupon>(claim =>
         {
             claim.ToTable("user_coupons").HasKey(c => c.Id);

@@ -23,17 +23,17 @@ internal sealed class ApplyCoupon(Database<OrderingDb> database, TimeProvider cl
     public async Task<CouponOffer> FindAsync(Guid couponId, Guid userId, Guid orderId, CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
-        var found = (await connection.QueryAsync<ClaimRow, Coupon, (ClaimRow Claim, Coupon Coupon)>(
+        var found = (await connection.QueryAsync<ClaimRow?, Coupon, (ClaimRow? Claim, Coupon Coupon)>(
             new CommandDefinition(FindSql, new { CouponId = couponId, UserId = userId }, cancellationToken: ct),
             (claim, coupon) => (claim, coupon), splitOn: "id")).AsList();
         if (found.Count == 0) return new(null, null, CouponRefusals.Unknown);
 
-        var ((claimId, status, heldBy, expiresAt), coupon) = found[0];
-        if (claimId is not { } id) return new(null, null, CouponRefusals.NotClaimed);
+        var (claim, coupon) = found[0];
+        if (claim is not { ClaimId: { } id, StatusText: { } status }) return new(null, null, CouponRefusals.NotClaimed);
         var now = clock.GetUtcNow();
         // Held by this very order: its first try is being repeated.
         var hold = UserCoupon.Decide(
-            UserCouponStatuses.Parse(status!), heldBy, expiresAt, new CouponCommand.Hold(orderId, now));
+            UserCouponStatuses.Parse(status), claim.OrderId, claim.ExpiresAt, new CouponCommand.Hold(orderId, now));
         var refusal = CouponRefusals.Of(hold.Verdict) ?? (coupon.ValidFrom > now ? CouponRefusals.NotYetValid : null);
         return refusal is null ? new(id, coupon, null) : new(null, null, refusal);
     }

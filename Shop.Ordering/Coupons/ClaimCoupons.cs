@@ -144,7 +144,7 @@ internal sealed class ClaimCoupons(Database<OrderingDb> database)
     /// <param name="Claim">The user's, where there is one.</param>
     internal sealed record Answer(ClaimVerdict Verdict, Coupon? Coupon, UserCoupon? Claim);
 
-    /// <summary>What is known about the coupons of one batch and those who claim them; it gives in order of arrival.</summary>
+    /// <summary>What is known about the coupons of one batch and who claims them; gives in order of arrival.</summary>
     private sealed class Desk
     {
         private readonly Dictionary<Guid, Coupon> _coupons;
@@ -194,7 +194,8 @@ internal sealed class ClaimCoupons(Database<OrderingDb> database)
 
             if (coupon.ValidUntil <= now) return new(ClaimVerdict.TooLate, coupon, null);
             if (coupon.ValidFrom > now) return new(ClaimVerdict.TooEarly, coupon, null);
-            return new(IssuedOf(coupon) < coupon.TotalQuantity ? ClaimVerdict.Free : ClaimVerdict.SoldOut, coupon, null);
+            var isLeft = IssuedOf(coupon) < coupon.TotalQuantity;
+            return new(isLeft ? ClaimVerdict.Free : ClaimVerdict.SoldOut, coupon, null);
         }
 
         /// <param name="number">The how manieth of its coupon it is.</param>

@@ -33,7 +33,7 @@ internal sealed class Coupon
     /// <summary>The least subtotal of an order that it is good for.</summary>
     public long? MinimumOrderMinor { get; init; }
 
-    /// <summary>With <see cref="Categories"/>: a line is eligible if either names it, every line if both are null.</summary>
+    /// <summary>A line is eligible if these or <see cref="Categories"/> name it; every line if both are null.</summary>
     public Guid[]? Products { get; init; }
 
     public string[]? Categories { get; init; }
@@ -49,8 +49,6 @@ internal sealed class Coupon
     public DateTimeOffset? ValidUntil { get; init; }
 
     public DateTimeOffset CreatedAt { get; init; }
-
-    public bool IsSoldOut => Issued >= TotalQuantity;
 
     /// <summary>What it takes off each of these lines, or why it takes nothing.</summary>
     public Appraisal Appraise(IReadOnlyList<OrderLine> lines)

@@ -4,8 +4,8 @@ namespace Shop.Ordering.Coupons;
 
 /// <summary>
 /// Counts, in Redis, the users who came for a coupon, so that of a rush only about as many as there are coupons go for
-/// the lock of the coupon's row. It gives nothing and keeps nothing: it starts from what the database has issued, starts
-/// again when its count is gone or old, and is left out when Redis is away.
+/// the lock of the coupon's row. It gives nothing and keeps nothing: it starts from what the database has issued,
+/// starts again when its count is gone or old, and is left out when Redis is away.
 /// </summary>
 /// <remarks>
 /// Its count may be too low (claims that were under way when it started again) or too high (a process that died before

@@ -56,7 +56,7 @@ internal sealed record CouponTerms(
     {
         if (discount is null)
         {
-            errors["discount"] = [$"A discount has a type, {Coupon.AmountType} or {Coupon.PercentType}, and its value."];
+            errors["discount"] = [$"A type, {Coupon.AmountType} or {Coupon.PercentType}, and its amount or percent."];
             return;
         }
 

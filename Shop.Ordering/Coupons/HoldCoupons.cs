@@ -56,7 +56,7 @@ internal static class HoldCoupons
         });
         if (held != reduced.Length)
         {
-            throw new InvalidOperationException($"{reduced.Length} coupons were decided about under lock, {held} held.");
+            throw new InvalidOperationException($"Of {reduced.Length} coupons under lock {held} were held.");
         }
     }
 }

@@ -23,16 +23,19 @@ internal static class ListCoupons
         IQueryable<Coupon> coupons = db.Coupons;
         if (cursor is not null)
         {
-            if (!Guid.TryParseExact(cursor, "N", out var last)) return Problems.Invalid("cursor", "This is no cursor.");
-            coupons = coupons.Where(coupon => coupon.Id.CompareTo(last) < 0);
+            if (TimeCursor.Parse(cursor) is not var (at, id)) return Problems.Invalid("cursor", "This is no cursor.");
+            coupons = coupons.Where(coupon => EF.Functions.LessThan(
+                ValueTuple.Create(coupon.CreatedAt, coupon.Id), ValueTuple.Create(at, id)));
         }
 
-        // Ids of version 7 rise with time.
-        var page = await coupons.OrderByDescending(coupon => coupon.Id).Take(limit + 1).ToListAsync(ct);
+        var page = await coupons
+            .OrderByDescending(coupon => coupon.CreatedAt).ThenByDescending(coupon => coupon.Id)
+            .Take(limit + 1)
+            .ToListAsync(ct);
         var hasMore = page.Count > limit;
         if (hasMore) page.RemoveAt(limit);
         return TypedResults.Ok(new Response(
-            [.. page.Select(CouponView.Of)], hasMore ? page[^1].Id.ToString("N") : null));
+            [.. page.Select(CouponView.Of)], hasMore ? TimeCursor.Of(page[^1].CreatedAt, page[^1].Id) : null));
     }
 }
 

@@ -76,6 +76,6 @@ internal static class SettleCoupons
         });
         return moved == moves.Count
             ? moved
-            : throw new InvalidOperationException($"{moves.Count} coupons were decided about under lock, {moved} moved.");
+            : throw new InvalidOperationException($"Of {moves.Count} coupons under lock {moved} moved.");
     }
 }

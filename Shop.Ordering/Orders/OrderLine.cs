@@ -28,8 +28,8 @@ internal sealed record OrderTransition(
 /// <summary>An order about to be stored: what was agreed, computed once and then frozen.</summary>
 internal sealed record NewOrder(
     Guid Id, Guid UserId, IReadOnlyList<OrderLine> Lines, Guid? PaymentId, int TtlSeconds,
-    string? IdempotencyKey, byte[]? Fingerprint, string? ShippingAddress, bool CouponRequired = false,
-    AppliedCoupon? Coupon = null, string? CouponNotApplied = null)
+    string? IdempotencyKey, byte[]? Fingerprint, string? ShippingAddress, string? CouponNotApplied,
+    bool CouponRequired = false, AppliedCoupon? Coupon = null)
 {
     public bool OneCall => PaymentId is not null;
 
@@ -47,8 +47,8 @@ internal sealed record NewOrder(
 
     // Not by `with`: that would copy the sums of the old lines.
     private NewOrder Repriced(IReadOnlyList<OrderLine> lines, AppliedCoupon? coupon, string? couponNotApplied) => new(
-        Id, UserId, lines, PaymentId, TtlSeconds, IdempotencyKey, Fingerprint, ShippingAddress, CouponRequired, coupon,
-        couponNotApplied);
+        Id, UserId, lines, PaymentId, TtlSeconds, IdempotencyKey, Fingerprint, ShippingAddress, couponNotApplied,
+        CouponRequired, coupon);
 
     /// <summary>
     /// SHA-256 over what must never change, the same as the database's <c>order_content_hash</c> computes from the

@@ -5,8 +5,9 @@ namespace Shop.Ordering.Orders;
 /// <summary>An order as its buyer sees it. Amounts in minor units of the currency.</summary>
 public sealed record OrderView(
     Guid Id, OrderStatus Status, IReadOnlyList<OrderView.Line> Lines, long Subtotal, long Discount, long Total,
-    string Currency, OrderView.AppliedCoupon? Coupon, string? CouponNotApplied, IReadOnlyList<OrderView.Payment> Payments,
-    IReadOnlyList<OrderView.Shipment> Shipments, DateTimeOffset ExpiresAt, DateTimeOffset CreatedAt)
+    string Currency, OrderView.AppliedCoupon? Coupon, string? CouponNotApplied,
+    IReadOnlyList<OrderView.Payment> Payments, IReadOnlyList<OrderView.Shipment> Shipments,
+    DateTimeOffset ExpiresAt, DateTimeOffset CreatedAt)
 {
     public sealed record Line(
         Guid ProductId, Guid SellerId, string Category, string Name, long UnitPrice, int Quantity, long Discount,

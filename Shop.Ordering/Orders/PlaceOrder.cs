@@ -190,8 +190,8 @@ internal static class PlaceOrder
         });
         return new(
             id, userId, [.. lines], placement.Payment is null ? null : PayInOneCall.PaymentIdOf(id), ttlSeconds,
-            key?.StoredKey, key?.Fingerprint, placement.ShippingAddress,
-            placement.CouponId is not null && placement.CouponRequired);
+            key?.StoredKey, key?.Fingerprint, placement.ShippingAddress, CouponNotApplied: null,
+            placement.CouponRequired);
     }
 
     private static ProblemHttpResult Refusal(CatalogClient.Held held, Placement placement)

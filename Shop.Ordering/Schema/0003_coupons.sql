@@ -23,6 +23,7 @@ create table coupons (
 
 -- Two codes that a person can't tell apart when they are read aloud are one.
 create unique index coupons_code on coupons (lower(code));
+create index coupons_by_age on coupons (created_at, id);
 
 -- The coupon of one user: ISSUED -> HELD by an unpaid order -> USED by a paid one, and back.
 create table user_coupons (
