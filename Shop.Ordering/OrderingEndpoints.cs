@@ -60,7 +60,8 @@ internal static class OrderingEndpoints
         builder.Services.AddSingleton<CouponGate>();
         builder.Services.AddSingleton<ClaimCoupons>();
         builder.Services.AddHostedService(services => services.GetRequiredService<ClaimCoupons>().Shared);
-        builder.Services.AddHostedService(services => services.GetRequiredService<ClaimCoupons>().Looks);
+        // Not AddHostedService: for it the two are one, since they are of one type.
+        builder.Services.AddSingleton<IHostedService>(services => services.GetRequiredService<ClaimCoupons>().Looks);
         builder.Services.AddSingleton<ApplyCoupon>();
 
         builder.Services.AddSingleton<FindPlaced>();
