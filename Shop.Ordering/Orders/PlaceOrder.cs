@@ -26,7 +26,8 @@ internal static class PlaceOrder
 
     public sealed record LineRequest(string? ProductId = null, long? Quantity = null);
 
-    /// <param name="Method">CARD.</param>
+    /// <param name="Method">CARD, POINTS or SPLIT.</param>
+    /// <param name="Points">The part of a SPLIT that is paid in points; with POINTS the total, or nothing.</param>
     public sealed record PaymentRequest(string? Method = null, string? CardToken = null, long? Points = null);
 
     public static async Task<Answer> Handle(
@@ -81,6 +82,13 @@ internal static class PlaceOrder
         if (order is { CouponRequired: true, CouponNotApplied: { } reason })
         {
             return await RefuseCouponAsync(attempt, reason, stages);
+        }
+
+        // Only now the total is known. Whoever wins the order's id, this tombstone or another run, is the answer.
+        if (attempt.Placement.Payment?.Misfit(order.TotalMinor) is { } misfit
+            && await stages.GiveBack.RunAsync(attempt.Id))
+        {
+            return Problems.Invalid("payment.points", misfit);
         }
 
         var outcome = await TryStoreAsync(order, stages);

@@ -11,11 +11,14 @@ namespace Shop.ServiceDefaults.Messaging;
 /// </summary>
 internal sealed class OutboxReader(NpgsqlConnection connection)
 {
-    // Two statements, two snapshots: whoever drew an id up to last_id had its xid before that, so the second
-    // statement's snapshot knows it, and it has ended once the oldest running xid has reached that snapshot's end.
+    // Two statements, two snapshots: whoever drew an id up to last_id had its xid before that, so it is below the next
+    // xid that the second statement finds, and it has ended once the oldest running xid has reached that.
+    // A snapshot's end is not the next xid: it is one past the last that ended, and newer ones may be running. What
+    // lies between the two is the age of that end, by the server's counter.
     private const string HorizonSql = """
         select case when is_called then last_value else last_value - 1 end from outbox_id_seq;
-        select pg_snapshot_xmin(s)::text::bigint as oldest_running, pg_snapshot_xmax(s)::text::bigint as next
+        select pg_snapshot_xmin(s)::text::bigint as oldest_running,
+               pg_snapshot_xmax(s)::text::bigint + age(pg_snapshot_xmax(s)::xid) as next
           from pg_current_snapshot() as s;
         """;
 

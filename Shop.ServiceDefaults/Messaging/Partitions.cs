@@ -12,9 +12,11 @@ internal static class Partitions
 {
     public static readonly TimeSpan Width = TimeSpan.FromHours(1);
 
+    /// <summary>The advisory lock of whoever makes a partition.</summary>
+    public const long LockKey = 0x50617274; // "Part"
+
     private const string NameFormat = "yyyyMMddHH";
     private const string BoundFormat = "yyyy-MM-dd HH:mm:ss'+00'";
-    private const long LockKey = 0x50617274; // "Part"
 
     private const string NamesSql = """
         select child.relname
@@ -90,9 +92,12 @@ internal static class Partitions
         }
     }
 
+    // Not to_regclass: its cached "no" outlives the wait for an advisory lock, and a fresh shop of several processes
+    // started with errors in its log. This reads the catalog with the statement's own snapshot.
     private static Task<bool> ExistsAsync(NpgsqlConnection connection, string name, CancellationToken ct) =>
         connection.ExecuteScalarAsync<bool>(new CommandDefinition(
-            "select to_regclass(@name) is not null", new { name }, cancellationToken: ct));
+            "select exists (select from pg_class where relname = @name and pg_table_is_visible(oid))",
+            new { name }, cancellationToken: ct));
 
     private static string NameOf(string table, DateTimeOffset start) =>
         $"{table}_p{start.UtcDateTime.ToString(NameFormat, CultureInfo.InvariantCulture)}";

@@ -23,7 +23,6 @@ public sealed class CrashingShop() : ShopApp(new ShopAppOptions
     },
 });
 
-[Trait("Category", "Long")]
 public sealed class AbandonedHoldTests(CrashingShop shop) : IClassFixture<CrashingShop>
 {
     private const int Replicas = 2;

@@ -12,7 +12,6 @@ namespace Shop.Tests.Stock;
 /// product with 5 units, <c>DRAFT</c> one that is not on sale, <c>NONE</c> an id that no product has.
 /// </summary>
 [Collection(StockShopCollection.Name)]
-[Trait("Category", "Long")]
 public sealed class BadOrdersTests(StockShop shop)
 {
     private const string Good = """{"productId":"GOOD","quantity":1}""";

@@ -11,7 +11,6 @@ namespace Shop.Tests.Stock;
 
 /// <summary>Orders that name the same products in opposite order, placed, paid and cancelled side by side.</summary>
 [Collection(StockShopCollection.Name)]
-[Trait("Category", "Long")]
 public sealed class CrossedOrdersTests(StockShop shop)
 {
     private const string DeadlocksSql = "select deadlocks from pg_stat_database where datname = current_database()";

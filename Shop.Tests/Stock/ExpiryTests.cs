@@ -21,7 +21,6 @@ public sealed class ExpiringShop() : ShopApp(new ShopAppOptions
 });
 
 /// <summary>Time against money: an order not paid in time ends, while its payment may just be starting.</summary>
-[Trait("Category", "Long")]
 public sealed class ExpiryTests(ExpiringShop shop) : IClassFixture<ExpiringShop>
 {
     private static readonly bool IsLong = Environment.GetEnvironmentVariable("SHOP_LONG_TESTS") == "1";

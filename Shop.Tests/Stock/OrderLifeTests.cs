@@ -10,7 +10,6 @@ namespace Shop.Tests.Stock;
 
 /// <summary>What happens to an order after it was placed, and what its buyer can see of that.</summary>
 [Collection(StockShopCollection.Name)]
-[Trait("Category", "Long")]
 public sealed class OrderLifeTests(StockShop shop)
 {
     [Fact]

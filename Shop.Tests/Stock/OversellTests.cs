@@ -7,7 +7,6 @@ namespace Shop.Tests.Stock;
 
 /// <summary>More buyers than units: each unit goes to one of them, and all others hear that there is none.</summary>
 [Collection(StockShopCollection.Name)]
-[Trait("Category", "Long")]
 public sealed class OversellTests(StockShop shop)
 {
     [Fact]

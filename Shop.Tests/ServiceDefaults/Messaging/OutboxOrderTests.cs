@@ -33,6 +33,38 @@ public sealed class OutboxOrderTests(KernelDatabase databases) : KernelTests(dat
         Assert.Equal([1, 2], await VersionsAsync(reader, key));
     }
 
+    // A snapshot ends one past the newest transaction that has ended. The newest that runs was not in it, and its event
+    // was passed over for good.
+    [Fact]
+    public async Task The_newest_transaction_is_waited_for_though_no_snapshot_knows_it()
+    {
+        await using var process = await KernelProcess.StartAsync(Databases, Prefix, _ => { });
+        await using var connection = await KernelDatabase.OpenAsync(Databases.Main);
+        var reader = new OutboxReader(connection);
+        for (var tries = 0; tries < 50; tries++)
+        {
+            var key = Guid.CreateVersion7();
+            await using var newest = await WriterAsync();
+            await newest.InsertAsync(key, version: 1);
+            var decided = await reader.DecidedAsync(0, CancellationToken.None);
+            // Another test's transaction may just have ended: then the snapshot did know this one.
+            var end = ulong.Parse(
+                (await connection.ExecuteScalarAsync<string>("select pg_snapshot_xmax(pg_current_snapshot())::text"))!,
+                CultureInfo.InvariantCulture);
+            var unknown = end <= await newest.TransactionIdAsync();
+            await newest.CommitAsync();
+            if (!unknown) continue;
+
+            Assert.DoesNotContain(
+                await reader.ReadAsync(0, decided, 100_000, CancellationToken.None),
+                record => record.Row.Key == key);
+            Assert.Equal([1], await VersionsAsync(reader, key));
+            return;
+        }
+
+        Assert.Fail("Another transaction ended in each of the tries.");
+    }
+
     [Fact]
     public async Task The_order_of_an_aggregate_is_that_of_its_commits_not_of_transaction_ids()
     {
