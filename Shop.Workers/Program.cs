@@ -3,6 +3,7 @@ using Shop.Identity;
 using Shop.Ordering;
 using Shop.Payments;
 using Shop.ServiceDefaults;
+using Shop.ServiceDefaults.Auditing;
 using Shop.ServiceDefaults.Messaging;
 using Shop.ServiceDefaults.Scheduling;
 using Shop.Workers;
@@ -22,6 +23,7 @@ builder.AddOutboxRelay<OrderingDb>();
 builder.AddOutboxRelay<PaymentsDb>();
 
 builder.AddMessagingUpkeep();
+builder.Services.AddSingleton<AuditReader>();
 builder.AddScheduler();
 
 var app = builder.Build();

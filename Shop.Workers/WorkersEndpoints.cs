@@ -14,5 +14,6 @@ internal static class WorkersEndpoints
         ops.MapGet("/dead-letters", DeadLetters.List).WithName("ListDeadLetters");
         ops.MapPost("/dead-letters/{id}/replay", DeadLetters.Replay).WithName("ReplayDeadLetter");
         ops.MapPost("/dead-letters/replay", DeadLetters.ReplayAll).WithName("ReplayDeadLetters");
+        ops.MapGet("/audit", Audit.List).WithName("ListAudit");
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Claims;
 
 namespace Shop.ServiceDefaults.Messaging;
 
@@ -75,15 +76,16 @@ public sealed class MessagingOperations
     /// handler would say and keeps nothing.
     /// </summary>
     /// <returns>Null: there is no such dead letter.</returns>
-    public async Task<IReadOnlyList<Replayed>?> ReplayAsync(string id, bool dryRun, CancellationToken ct)
+    public async Task<IReadOnlyList<Replayed>?> ReplayAsync(
+        string id, bool dryRun, ClaimsPrincipal actor, CancellationToken ct)
     {
         if (Find(id) is not { } found) return null;
-        var replayed = await _groups[found.Group].ReplayAsync(found.After, dryRun, ct);
+        var replayed = await _groups[found.Group].ReplayAsync(found.After, dryRun, actor, ct);
         return replayed.Count == 0 ? null : replayed;
     }
 
     /// <summary>Replays all parked keys, a bounded number at a time.</summary>
-    public async Task<IReadOnlyList<Replayed>> ReplayAllAsync(CancellationToken ct)
+    public async Task<IReadOnlyList<Replayed>> ReplayAllAsync(ClaimsPrincipal actor, CancellationToken ct)
     {
         var replayed = new List<Replayed>();
         var keys = new HashSet<(string, Guid)>();
@@ -96,7 +98,7 @@ public sealed class MessagingOperations
                 after = page[^1].Id;
                 foreach (var parked in page.Where(parked => keys.Add((group.Name, parked.Key))).Take(MaxKeysReplayed))
                 {
-                    replayed.AddRange(await group.ReplayAsync(parked.Id, dryRun: false, ct));
+                    replayed.AddRange(await group.ReplayAsync(parked.Id, dryRun: false, actor, ct));
                 }
             }
         }
