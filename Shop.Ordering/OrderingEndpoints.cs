@@ -44,6 +44,8 @@ internal static class OrderingEndpoints
         builder.Services.ConfigureHttpJsonOptions(
             json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, OrderingJson.Default));
 
+        builder.Services.AddSingleton<ShippingAddresses>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<ShippingAddresses>());
         builder.Services.AddSingleton<FindPlaced>();
         builder.Services.AddHostedService(services => services.GetRequiredService<FindPlaced>().Shared);
         builder.Services.AddSingleton<ReserveStock>();

@@ -8,7 +8,8 @@ namespace Shop.Ordering.Orders;
 /// Stores new orders with their lines, first transition and event: all that arrive while a commit is under way share
 /// the next one, and each is answered after it. Whoever is already there under an order's id or key wins.
 /// </summary>
-internal sealed class StoreOrders(Database<OrderingDb> database, OrderingOptions options)
+internal sealed class StoreOrders(
+    Database<OrderingDb> database, OrderingOptions options, ShippingAddresses addresses)
 {
     // An id that does not come back met a row of the same id or key: that is its caller's verdict alone. Sorted by id,
     // so that two batches take the unique rows in the same order.
@@ -31,6 +32,11 @@ internal sealed class StoreOrders(Database<OrderingDb> database, OrderingOptions
              order by id
                 on conflict do nothing
             returning id, status, payment_id
+        ), address_key as (
+            insert into address_keys (order_id, sealed)
+            select stored.id, keys.sealed
+              from stored join unnest(@Ids, @AddressKeys) as keys (id, sealed) using (id)
+             where keys.sealed is not null
         ), lines as (
             insert into order_lines (
                    order_id, product_id, line_no, seller_id, category, name, unit_price_minor, quantity,
@@ -57,7 +63,10 @@ internal sealed class StoreOrders(Database<OrderingDb> database, OrderingOptions
 
     /// <summary>When the order was stored; null where a row of its id or its key was there before.</summary>
     public Task<DateTimeOffset?> RunAsync(NewOrder order, CancellationToken ct) =>
-        Shared.RunAsync(new(order, order.ContentHash(), Activity.Current), ct);
+        Shared.RunAsync(new(order, order.ContentHash(), Seal(order), Activity.Current), ct);
+
+    private SealedAddress? Seal(NewOrder order) =>
+        order.ShippingAddress is { } address ? addresses.Seal(order.Id, address) : null;
 
     private static async Task<IReadOnlyList<DateTimeOffset?>> FlushAsync(
         Database<OrderingDb> database, OrderingOptions options, IReadOnlyList<Item> items, CancellationToken ct)
@@ -80,7 +89,7 @@ internal sealed class StoreOrders(Database<OrderingDb> database, OrderingOptions
         var answers = new DateTimeOffset?[items.Count];
         for (var i = 0; i < items.Count; i++)
         {
-            var (order, _, activity) = items[i];
+            var (order, _, _, activity) = items[i];
             if (!stored.Remove(order.Id)) continue;
             answers[i] = now;
             // The event belongs to the trace of its own request.
@@ -109,7 +118,8 @@ internal sealed class StoreOrders(Database<OrderingDb> database, OrderingOptions
             Discounts = Array.ConvertAll(orders, order => order.DiscountMinor),
             PaymentIds = Array.ConvertAll(orders, order => order.PaymentId),
             CouponsNotApplied = Array.ConvertAll(orders, order => order.CouponNotApplied),
-            Addresses = Array.ConvertAll(orders, order => order.ShippingAddress),
+            Addresses = Array.ConvertAll(items, item => item.Address?.Json),
+            AddressKeys = Array.ConvertAll(items, item => item.Address?.Key),
             Keys = Array.ConvertAll(orders, order => order.IdempotencyKey),
             Fingerprints = Array.ConvertAll(orders, order => order.Fingerprint),
             Hashes = Array.ConvertAll(items, item => item.ContentHash),
@@ -128,5 +138,6 @@ internal sealed class StoreOrders(Database<OrderingDb> database, OrderingOptions
         };
     }
 
-    internal sealed record Item(NewOrder Order, byte[] ContentHash, Activity? Activity);
+    internal sealed record Item(
+        NewOrder Order, byte[] ContentHash, SealedAddress? Address, Activity? Activity);
 }
