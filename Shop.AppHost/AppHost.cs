@@ -23,6 +23,7 @@ var sandboxdb = servers.AddDatabase("sandboxdb");
 
 // Random when they are not given under Parameters:; what is generated is kept for the next start.
 var samplePassword = builder.AddParameter("sample-password", "shop-sample-password", secret: true);
+var roleSecret = builder.AddSecret("database-role-secret");
 var sandboxKey = builder.AddSecret("sandbox-api-key");
 var sandboxWebhookSecret = builder.AddSecret("sandbox-webhook-secret");
 
@@ -82,6 +83,12 @@ foreach (var side in (IResourceBuilder<ProjectResource>[])[payments, workers, sa
 {
     side.WithEnvironment("Sandbox__ApiKey", sandboxKey)
         .WithEnvironment("Sandbox__WebhookSecret", sandboxWebhookSecret);
+}
+
+// Each connects to its database as a role of its own, whose password comes from this secret: see ADR 31.
+foreach (var service in (IResourceBuilder<ProjectResource>[])[identity, catalog, ordering, payments, sandbox, workers])
+{
+    service.WithEnvironment("Database__RoleSecret", roleSecret);
 }
 
 builder.AddControl();

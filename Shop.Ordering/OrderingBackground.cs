@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Shop.Ordering.Orders;
+using Shop.Ordering.Refunds;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Http;
@@ -20,7 +21,8 @@ public static class OrderingBackground
         builder.AddSubscriptions<OrderingDb>("ordering-payments", group => group
             .On<PaymentCompleted>(OnPaymentCompleted.Handle)
             .On<PaymentFailed>(OnPaymentFailed.Handle)
-            .On<RefundCompleted>(OnRefundCompleted.Handle));
+            .On<RefundCompleted>(OnRefundCompleted.Handle)
+            .On<RefundFailed>(OnRefundFailed.Handle));
         builder.AddSubscriptions<OrderingDb>("ordering-stock", group => group
             .On<StockCommitFailed>(OnStockCommitFailed.Handle));
 
@@ -29,6 +31,9 @@ public static class OrderingBackground
         builder.AddSchedule(
             "recover-payment-starts", TimeSpan.FromSeconds(options.RecoverySweepSeconds),
             RecoverPaymentStarts.RunAsync);
+        builder.AddSchedule(
+            "recover-refund-attempts", TimeSpan.FromSeconds(options.RecoverySweepSeconds),
+            RecoverRefundAttempts.RunAsync);
     }
 
     internal static OrderingOptions AddOrderingOptions(this IHostApplicationBuilder builder)

@@ -1,4 +1,5 @@
 using Shop.Ordering.Orders;
+using Shop.Ordering.Refunds;
 using Shop.Ordering.Shipments;
 using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Data;
@@ -31,6 +32,8 @@ internal static class OrderingEndpoints
             .WithTags("Internal").RequireAuthorization(Policies.OrderingInternal);
         services.MapGet("/{id:guid}", ShowOrderInternally.Handle).WithName("ShowOrderInternally").ProducesProblem(404);
         services.MapPost("/{id:guid}/payment-attempts", StartPaymentAttempt.Handle).WithName("StartPaymentAttempt")
+            .ProducesProblem(400).ProducesProblem(404).ProducesProblem(409);
+        services.MapPost("/{id:guid}/refund-attempts", StartRefundAttempt.Handle).WithName("StartRefundAttempt")
             .ProducesProblem(400).ProducesProblem(404).ProducesProblem(409);
         services.MapPost("/hold-verdicts", HoldVerdicts.Handle).WithName("HoldVerdicts").ProducesProblem(400);
     }

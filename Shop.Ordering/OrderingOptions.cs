@@ -23,7 +23,7 @@ public sealed class OrderingOptions
     /// <summary>The pause between two looks at the orders that calls of this process wait for.</summary>
     public int PollMilliseconds { get; set; } = 30;
 
-    /// <summary>How long a payment may be under way before the sweep asks Payments about it.</summary>
+    /// <summary>How long a payment or refund may be under way before the sweep asks Payments about it.</summary>
     public int RecoveryAgeSeconds { get; set; } = 60;
 
     /// <summary>The pause between two recovery sweeps that found nothing.</summary>

@@ -43,14 +43,38 @@ internal sealed class PaymentsClient(HttpClient http)
             ?? throw new HttpRequestException("Payments answered a question with nothing.");
     }
 
+    /// <summary>
+    /// How a refund stands. Asking about one that Payments does not know leaves a tombstone there: FAILED, and never
+    /// anything else.
+    /// </summary>
+    public async Task<RefundState> AskRefundAsync(Guid paymentId, Guid refundId, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(
+            HttpMethod.Get, $"/internal/refunds/{refundId}?paymentId={paymentId}");
+        using var response = await http.SendAsync(request, ct);
+        if (response.StatusCode != HttpStatusCode.OK)
+        {
+            throw new HttpRequestException(
+                $"Payments answered {(int)response.StatusCode} about a refund.", null, response.StatusCode);
+        }
+
+        return await response.Content.ReadFromJsonAsync<RefundState>(ShopJson.Options, ct)
+            ?? throw new HttpRequestException("Payments answered a question with nothing.");
+    }
+
     internal sealed record NewPayment(
         Guid PaymentId, Guid OrderId, Guid UserId, string Method, string? CardToken, long? Points, long Amount,
         string Currency, IReadOnlyList<PayableLine> Lines);
 
-    internal sealed record PayableLine(Guid ProductId, Guid SellerId, string Category, int Quantity, long Amount);
+    /// <param name="Amount">What is paid, <paramref name="Discount"/> taken off.</param>
+    internal sealed record PayableLine(
+        Guid ProductId, Guid SellerId, string Category, int Quantity, long Amount, long Discount);
 
     /// <param name="Status">REQUESTED, PROCESSING, COMPLETED or FAILED.</param>
     internal sealed record PaymentState(Guid PaymentId, Guid OrderId, string Status, string? Failure);
+
+    /// <param name="Status">REQUESTED, PROCESSING, COMPLETED or FAILED.</param>
+    internal sealed record RefundState(Guid RefundId, Guid PaymentId, string Status, string? Failure);
 }
 
 /// <summary>What Payments said to the start of a payment.</summary>

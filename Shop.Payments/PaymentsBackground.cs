@@ -1,6 +1,8 @@
 using Shop.Payments.Gateway;
 using Shop.Payments.Payments;
+using Shop.Payments.Points;
 using Shop.Payments.Refunds;
+using Shop.Payments.Settlement;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Http;
@@ -29,13 +31,20 @@ public static class PaymentsBackground
         builder.Services.AddTransient<RecoverPayments>();
         builder.Services.AddTransient<SendRefund>();
         builder.Services.AddTransient<RecoverRefunds>();
+        builder.Services.AddTransient<CloseDays>();
 
         builder.AddSubscriptions<PaymentsDb>("payments-payments", OnPaymentEvents);
         builder.AddSubscriptions<PaymentsDb>("payments-orders", OnOrderEvents);
+        builder.AddSubscriptions<PaymentsDb>(CloseDays.Group, OnSettlementEvents);
 
         var pause = TimeSpan.FromSeconds(options.SweepSeconds);
         builder.AddSchedule("recover-payments", pause, RecoverPayments.Run);
         builder.AddSchedule("recover-refunds", pause, RecoverRefunds.Run);
+
+        var points = builder.Configuration.GetSection(PointsOptions.Section).Get<PointsOptions>() ?? new();
+        builder.AddSchedule("expire-points", TimeSpan.FromSeconds(points.SweepSeconds), ExpirePoints.Run);
+        builder.AddSchedule(
+            "close-settlement-days", TimeSpan.FromSeconds(options.SettlementCloseSeconds), CloseDays.Run);
     }
 
     internal static void OnPaymentEvents(Subscriptions<PaymentsDb> group) => group
@@ -46,6 +55,10 @@ public static class PaymentsBackground
         .On<PaymentVoidDue>(OnPaymentVoidDue.Handle)
         .On<OrderRefundDue>(OnOrderRefundDue.Handle);
 
+    internal static void OnSettlementEvents(Subscriptions<PaymentsDb> group) => group
+        .On<PaymentCompleted>(OnPaymentCompleted.Handle)
+        .On<RefundCompleted>(OnRefundCompleted.Handle);
+
     /// <summary>What the HTTP half and the background half share.</summary>
     internal static PaymentsOptions AddPaymentsCore(this IHostApplicationBuilder builder)
     {
@@ -53,6 +66,8 @@ public static class PaymentsBackground
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(
             builder.Configuration.GetSection(SandboxOptions.Section).Get<SandboxOptions>() ?? new());
+        builder.Services.AddSingleton(
+            builder.Configuration.GetSection(PointsOptions.Section).Get<PointsOptions>() ?? new());
         builder.AddDatabase<PaymentsDb>("paymentsdb");
         return options;
     }

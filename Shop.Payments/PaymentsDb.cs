@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Shop.Payments.Payments;
+using Shop.Payments.Points;
 using Shop.Payments.Refunds;
 
 namespace Shop.Payments;
@@ -12,12 +13,19 @@ public sealed class PaymentsDb(DbContextOptions<PaymentsDb> options) : DbContext
 
     public DbSet<Refund> Refunds => Set<Refund>();
 
+    public DbSet<PointsAccount> PointsAccounts => Set<PointsAccount>();
+
+    public DbSet<PointsEntry> PointsEntries => Set<PointsEntry>();
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
-        modelBuilder.Entity<Payment>().ToTable("payments").Property(payment => payment.Status)
+        modelBuilder.Entity<Payment>().Ignore(payment => payment.Left)
+            .ToTable("payments").Property(payment => payment.Status)
             .HasConversion(status => status.Name(), name => Enum.Parse<PaymentStatus>(name, true));
         modelBuilder.Entity<Refund>().ToTable("refunds").Property(refund => refund.Status)
             .HasConversion(status => status.Name(), name => Enum.Parse<RefundStatus>(name, true));
+        modelBuilder.Entity<PointsAccount>().ToTable("points_accounts").HasKey(account => account.UserId);
+        modelBuilder.Entity<PointsEntry>().ToTable("points_entries").HasKey(entry => new { entry.UserId, entry.Number });
         foreach (var entity in modelBuilder.Model.GetEntityTypes())
         {
             foreach (var property in entity.GetProperties())

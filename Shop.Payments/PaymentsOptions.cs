@@ -33,6 +33,12 @@ public sealed class PaymentsOptions
     /// <summary>Payments or refunds that one sweep takes at most.</summary>
     public int SweepBatch { get; set; } = 32;
 
+    /// <summary>Where a settlement day begins and ends: a name of the time zone database.</summary>
+    public string SettlementTimeZone { get; set; } = "Asia/Seoul";
+
+    /// <summary>Pause between two looks for a settlement day that is over.</summary>
+    public double SettlementCloseSeconds { get; set; } = 60;
+
     public TimeSpan RequestedAge => TimeSpan.FromSeconds(RequestedAgeSeconds);
 
     public TimeSpan Lease => TimeSpan.FromSeconds(LeaseSeconds);

@@ -1,11 +1,12 @@
+using Shop.Ordering.Refunds;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Messaging;
 
 namespace Shop.Ordering.Orders;
 
 /// <summary>
-/// Money of the order came back: all of it, and nothing that has not left yet is sent any more; or a part. The stock is
-/// Catalog's to put back.
+/// Money of the order came back: all of it, and nothing that has not left yet is sent any more; or a part, and a
+/// seller's lines that were refunded whole are not sent. The stock is Catalog's to put back.
 /// </summary>
 internal static class OnRefundCompleted
 {
@@ -20,9 +21,6 @@ internal static class OnRefundCompleted
         returning version
         """;
 
-    private const string CancelShipmentsSql =
-        "update shipments set status = 'CANCELLED' where order_id = @OrderId and status = 'REQUESTED'";
-
     public static async Task<Verdict> Handle(RefundCompleted refunded, HandlerContext<OrderingDb> context)
     {
         if (refunded.OrderId is not { } orderId) return Verdict.AlreadyApplied;
@@ -35,15 +33,16 @@ internal static class OnRefundCompleted
 
         // The refund may overtake the payment it stands on: they are keyed alike, but recovery settles on its own.
         if (order.Status == OrderStatus.PaymentPending) return Verdict.NotYet;
+        if (!await EndRefundAttempt.CompleteAsync(tx, orderId, refunded)) return Verdict.AlreadyApplied;
+
         var decision = order.Decide(new OrderCommand.Refund(refunded.Whole));
-        if (decision.Verdict != OrderVerdict.Done) return Verdict.AlreadyApplied;
+        if (decision.Verdict != OrderVerdict.Done) return Verdict.Applied; // The state shows it; its units did not.
 
         OrderRows.Changed(await tx.QuerySingleOrDefaultAsync<long?>(RefundSql, new
         {
             OrderId = orderId, refunded.PaymentId, Status = order.StatusText, Next = decision.Next.ToText(),
             context.Envelope.EventId, OrderRows.TraceId, tx.Now,
         }));
-        if (refunded.Whole) await tx.ExecuteAsync(CancelShipmentsSql, new { OrderId = orderId });
         return Verdict.Applied;
     }
 }

@@ -59,8 +59,9 @@ internal sealed class OrderAnswers(IServiceScopeFactory scopes)
             : failure == PaymentFailures.Abandoned
                 ? (StatusCodes.Status409Conflict, new Refusal(
                     "attempt-abandoned", "The payment was given up and nothing was taken.", failure))
-                : (StatusCodes.Status402PaymentRequired, new Refusal(
-                    "payment-declined", "The payment was declined; the order is cancelled.", failure));
+                : (StatusCodes.Status402PaymentRequired, failure == PaymentFailures.NotEnoughPoints
+                    ? new Refusal(failure, "There are not enough points; the order is cancelled.", failure)
+                    : new Refusal("payment-declined", "The payment was declined; the order is cancelled.", failure));
         return ((short)status, JsonSerializer.Serialize(refusal, ShopJson.Options));
     }
 
@@ -72,4 +73,7 @@ internal static class PaymentFailures
 {
     /// <summary>Payments never knew it, and has promised never to.</summary>
     public const string Abandoned = "attempt-abandoned";
+
+    /// <summary>The buyer has fewer points than the payment was to take.</summary>
+    public const string NotEnoughPoints = "not-enough-points";
 }

@@ -17,11 +17,11 @@ internal sealed partial class PayInOneCall(
     public static Guid PaymentIdOf(Guid orderId) => DerivedId.From(orderId, "payment");
 
     public async Task<Results<Created<OrderView>, Accepted<OrderView>, ProblemHttpResult>> ResumeAsync(
-        Order order, Guid userId, Placement.CardPayment payment, CancellationToken ct) =>
+        Order order, Guid userId, Placement.PaymentTerms payment, CancellationToken ct) =>
         await RunAsync(await answers.ReadAsync(order.Id, ct), userId, payment, ct);
 
     public async Task<Results<Created<OrderView>, Accepted<OrderView>, ProblemHttpResult>> RunAsync(
-        OrderView order, Guid userId, Placement.CardPayment payment, CancellationToken ct)
+        OrderView order, Guid userId, Placement.PaymentTerms payment, CancellationToken ct)
     {
         // Dying before the call leaves an order in PAYMENT_PENDING: the recovery sweep asks Payments, which leaves a
         // tombstone for the payment, and the order is cancelled.
@@ -37,13 +37,13 @@ internal sealed partial class PayInOneCall(
     }
 
     /// <summary>False where there is nothing to wait for.</summary>
-    private async Task<bool> StartAsync(OrderView order, Guid userId, Placement.CardPayment payment)
+    private async Task<bool> StartAsync(OrderView order, Guid userId, Placement.PaymentTerms payment)
     {
         var paymentId = PaymentIdOf(order.Id);
         var request = new PaymentsClient.NewPayment(
-            paymentId, order.Id, userId, payment.Method, payment.CardToken, null, order.Total, order.Currency,
+            paymentId, order.Id, userId, payment.Method, payment.CardToken, payment.Points, order.Total, order.Currency,
             [.. order.Lines.Select(line => new PaymentsClient.PayableLine(
-                line.ProductId, line.SellerId, line.Category, line.Quantity, line.Amount))]);
+                line.ProductId, line.SellerId, line.Category, line.Quantity, line.Amount, line.Discount))]);
         try
         {
             var verdict = await services.GetRequiredService<PaymentsClient>()

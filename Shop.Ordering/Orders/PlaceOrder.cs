@@ -26,7 +26,8 @@ internal static class PlaceOrder
 
     public sealed record LineRequest(string? ProductId = null, long? Quantity = null);
 
-    /// <param name="Method">CARD.</param>
+    /// <param name="Method">CARD, POINTS or SPLIT.</param>
+    /// <param name="Points">The part of a SPLIT that is paid in points; with POINTS the total, or nothing.</param>
     public sealed record PaymentRequest(string? Method = null, string? CardToken = null, long? Points = null);
 
     public static async Task<Answer> Handle(
@@ -69,6 +70,13 @@ internal static class PlaceOrder
         }
 
         var order = Freeze(attempt, held, ttl);
+        // Only now the total is known. The same hold has the same total, so no rerun of this attempt can be an order.
+        if (attempt.Placement.Payment?.Misfit(order.TotalMinor) is { } misfit
+            && await stages.GiveBack.RunAsync(attempt.Id))
+        {
+            return Problems.Invalid("payment.points", misfit);
+        }
+
         if (await TryStoreAsync(order, stages) is { } createdAt)
         {
             var view = OrderView.AsPlaced(order, createdAt);

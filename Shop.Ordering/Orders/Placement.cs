@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Shop.ServiceDefaults.Cards;
 
 namespace Shop.Ordering.Orders;
@@ -10,16 +11,23 @@ namespace Shop.Ordering.Orders;
 /// </summary>
 internal sealed record Placement(
     IReadOnlyList<Placement.Line> Lines, Guid? CouponId, bool CouponRequired, string? ShippingAddress,
-    Placement.CardPayment? Payment)
+    Placement.PaymentTerms? Payment)
 {
     public const int MaxLines = 100;
     public const int MaxQuantity = 10_000;
     private const int MaxAddressLength = 4_000;
-    private const string Card = "CARD";
 
     internal sealed record Line(Guid ProductId, int Quantity);
 
-    internal sealed record CardPayment(string Method, string CardToken);
+    // What a method does not use is left out, so that the fingerprints of card payments stay what they were.
+    internal sealed record PaymentTerms(
+        string Method,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? CardToken,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Points)
+    {
+        /// <summary>Why the points do not fit an order of this total, or null.</summary>
+        public string? Misfit(long total) => PaymentMethods.PointsComplaint(Method, Points, total);
+    }
 
     /// <summary>The placement, or null and what is wrong with which field.</summary>
     public static Placement? Parse(
@@ -85,35 +93,37 @@ internal sealed record Placement(
         return Guid.Empty;
     }
 
-    private static CardPayment? ShortPayment(
+    private static PaymentTerms? ShortPayment(
         PlaceOrder.Request request, bool isDevelopment, Dictionary<string, string[]> errors)
     {
-        if (request.PaymentMethod is null) return null;
-        if (request.PaymentMethod != Card)
+        switch (request.PaymentMethod)
         {
-            errors["paymentMethod"] = [$"Allowed: {Card}."];
-            return null;
+            case null:
+                return null;
+            case PaymentMethods.Points:
+                return new(PaymentMethods.Points, null, null);
+            // The short form has no room for a token; only a developer's machine has one that always works.
+            case PaymentMethods.Card when isDevelopment:
+                return new(PaymentMethods.Card, "tok_ok", null);
+            case PaymentMethods.Card or PaymentMethods.Split:
+                errors["paymentMethod"] = ["This method needs payment.cardToken: use the full form."];
+                return null;
+            default:
+                errors["paymentMethod"] = [$"Allowed: {PaymentMethods.Card}, {PaymentMethods.Points}."];
+                return null;
         }
-
-        // The short form has no room for a token; only a developer's machine has one that always works.
-        if (isDevelopment) return new(Card, "tok_ok");
-        errors["paymentMethod"] = ["A card payment needs payment.cardToken: use the full form."];
-        return null;
     }
 
-    private static CardPayment? FullPayment(PlaceOrder.PaymentRequest? payment, Dictionary<string, string[]> errors)
+    private static PaymentTerms? FullPayment(PlaceOrder.PaymentRequest? payment, Dictionary<string, string[]> errors)
     {
         if (payment is null) return null;
-        if (payment.Method != Card)
-        {
-            errors["payment.method"] = [$"Allowed: {Card}."];
-            return null;
-        }
 
-        if (payment.Points is not null) errors["payment.points"] = [$"{Card} takes no points."];
-        if (CardTokens.Complaint(payment.CardToken) is not { } complaint) return new(Card, payment.CardToken!);
-        errors["payment.cardToken"] = [complaint];
-        return null;
+        var complaints = PaymentMethods.Complaints(payment.Method, payment.CardToken, payment.Points);
+        foreach (var (field, messages) in complaints) errors[$"payment.{field}"] = messages;
+        if (complaints.Count > 0) return null;
+
+        var points = payment.Method == PaymentMethods.Card ? null : payment.Points;
+        return new(payment.Method!, payment.CardToken, points);
     }
 
     private static string? ParseAddress(JsonElement? address, Dictionary<string, string[]> errors)

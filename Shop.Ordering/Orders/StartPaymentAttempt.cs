@@ -38,7 +38,8 @@ internal static class StartPaymentAttempt
     public sealed record Response(
         Guid OrderId, Guid UserId, long Amount, string Currency, IReadOnlyList<Response.Line> Lines)
     {
-        public sealed record Line(Guid ProductId, Guid SellerId, string Category, int Quantity, long Amount);
+        public sealed record Line(
+            Guid ProductId, Guid SellerId, string Category, int Quantity, long Amount, long Discount);
     }
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
@@ -84,6 +85,7 @@ internal static class StartPaymentAttempt
         var lines = await tx.QueryAsync<OrderLine>(LinesSql, keys);
         return (decision.Verdict, new(
             orderId, request.UserId, order.TotalMinor!.Value, order.Currency!,
-            [.. lines.Select(l => new Response.Line(l.ProductId, l.SellerId, l.Category, l.Quantity, l.AmountMinor))]));
+            [.. lines.Select(l => new Response.Line(
+                l.ProductId, l.SellerId, l.Category, l.Quantity, l.AmountMinor, l.DiscountMinor))]));
     }
 }

@@ -17,6 +17,15 @@ internal static class MoveShipment
 {
     private const string ShipmentsSql = "select * from shipments where order_id = @OrderId";
 
+    // Until the refund has ended nobody knows how many units there are to send.
+    private const string FrozenSql = """
+        select exists (
+            select from refund_attempts a
+              join refund_attempt_lines r on r.refund_id = a.refund_id
+              join order_lines l on l.order_id = a.order_id and l.product_id = r.product_id
+             where a.order_id = @OrderId and a.status = 'REQUESTED' and l.seller_id = @SellerId)
+        """;
+
     private const string ShipSql = """
         update shipments set status = 'SHIPPED', shipped_at = @Now where id = @ShipmentId and status = 'REQUESTED'
         """;
@@ -81,6 +90,8 @@ internal static class MoveShipment
             MoveVerdict.AlreadyDone =>
                 TypedResults.Ok(new OrderView.Shipment(shipmentId, shipment!.SellerId, shipment.Status)),
             MoveVerdict.NotShipped => Problems.Conflict("shipment-not-shipped", "This shipment has not left yet."),
+            MoveVerdict.RefundPending => Problems.Conflict(
+                "shipment-refund-pending", "Units of this shipment are being refunded: try again when that has ended."),
             MoveVerdict.NotWanted => Problems.Conflict(
                 "shipment-not-wanted", "This order was cancelled or refunded: nothing is to be sent."),
             _ => Problems.NotFound(),
@@ -98,6 +109,11 @@ internal static class MoveShipment
         var wanted = !order.CancelRequested && order.Status is OrderStatus.Paid or OrderStatus.PartiallyRefunded;
         var verdict = Decide(shipment.Status, move, wanted);
         if (verdict != MoveVerdict.Done) return (verdict, shipment);
+        if (move == Shipment.Shipped
+            && await tx.QuerySingleOrDefaultAsync<bool>(FrozenSql, new { OrderId = orderId, shipment.SellerId }))
+        {
+            return (MoveVerdict.RefundPending, shipment);
+        }
 
         var sql = move == Shipment.Shipped ? ShipSql : DeliverSql;
         if (await tx.ExecuteAsync(sql, new { ShipmentId = shipmentId, tx.Now }) != 1)
@@ -142,6 +158,9 @@ internal static class MoveShipment
 
         /// <summary>It cannot arrive before it has left.</summary>
         NotShipped,
+
+        /// <summary>A refund of some of its units is under way: it is not known yet what there is to send.</summary>
+        RefundPending,
 
         /// <summary>Its order was cancelled or its lines refunded.</summary>
         NotWanted,

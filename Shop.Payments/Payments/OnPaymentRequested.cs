@@ -5,7 +5,7 @@ using Shop.ServiceDefaults.Messaging;
 namespace Shop.Payments.Payments;
 
 /// <summary>
-/// A stored payment is started once: PROCESSING first, then the call. The event is applied when PROCESSING is
+/// A stored payment is started once: PROCESSING first, then the call, if there is anything to take from a card. The event is applied when PROCESSING is
 /// stored; the outcome belongs to whoever learns it first.
 /// </summary>
 internal static class OnPaymentRequested
@@ -27,12 +27,14 @@ internal static class OnPaymentRequested
 
         var options = context.Services.GetRequiredService<PaymentsOptions>();
         await StartAsync(context.Transaction, payment, options, "worker");
+        if (payment.Status != PaymentStatus.Processing) return Verdict.Applied;
         // Dying after the commit leaves PROCESSING with a lease that ends: the sweep goes on from there.
         context.AfterCommit(ct =>
             context.Services.GetRequiredService<ChargePayment>().RunAsync(payment, "worker", ct));
         return Verdict.Applied;
     }
 
+    /// <summary>What has no card leg needs nobody's answer: it is COMPLETED in the transaction that starts it.</summary>
     public static async Task StartAsync(
         Transaction<PaymentsDb> tx, Payment payment, PaymentsOptions options, string cause)
     {
@@ -40,5 +42,6 @@ internal static class OnPaymentRequested
             StartSql, new { payment.Id, until = tx.Now + options.Lease, tx.Now })
             ?? throw new InvalidOperationException("A locked payment was not in the state that was read.");
         await payment.RecordAsync(tx, PaymentStatus.Processing, null, cause, version);
+        if (payment.CardAmount == 0) await SettlePayment.CapturedAsync(tx, payment, amount: 0, cause);
     }
 }

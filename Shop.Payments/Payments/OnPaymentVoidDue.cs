@@ -1,3 +1,4 @@
+using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Messaging;
 
@@ -9,8 +10,10 @@ namespace Shop.Payments.Payments;
 /// </summary>
 internal static class OnPaymentVoidDue
 {
+    /// <summary>The failure of a payment that somebody no longer wanted.</summary>
+    public const string Failure = "payment-voided";
+
     private const string Cause = "void";
-    private const string Failure = "payment-voided";
 
     // Remembered on the row, so that the sweep voids it should this process die before its call.
     private const string VoidDueSql = """
@@ -46,11 +49,14 @@ internal static class OnPaymentVoidDue
         }
     }
 
+    /// <summary>Leaves it to the sweep to void a payment on its way, from that time on.</summary>
+    public static Task MarkAsync(Transaction<PaymentsDb> tx, Payment payment, DateTimeOffset until) =>
+        tx.ExecuteAsync(VoidDueSql, new { payment.Id, until, tx.Now });
+
     private static async Task VoidAfterCommitAsync(HandlerContext<PaymentsDb> context, Payment payment)
     {
-        var tx = context.Transaction;
         var options = context.Services.GetRequiredService<PaymentsOptions>();
-        await tx.ExecuteAsync(VoidDueSql, new { payment.Id, until = tx.Now + options.Lease, tx.Now });
+        await MarkAsync(context.Transaction, payment, context.Transaction.Now + options.Lease);
         context.AfterCommit(ct =>
             context.Services.GetRequiredService<ChargePayment>().VoidAsync(payment, Failure, Cause, ct));
     }

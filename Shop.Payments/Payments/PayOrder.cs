@@ -21,44 +21,49 @@ internal static class PayOrder
         Request request, HttpContext http, ClaimsPrincipal user, Database<PaymentsDb> database,
         OrderingClient ordering, PaymentsOptions options, CancellationToken ct)
     {
-        var errors = PaymentTerms.Check(request.Method, request.CardToken, request.Points);
+        var errors = PaymentMethods.Complaints(request.Method, request.CardToken, request.Points);
         if (request.OrderId == Guid.Empty) errors["orderId"] = ["orderId is required."];
         if (errors.Count > 0) return Problems.Invalid(errors);
 
         var userId = user.UserId();
         var key = IdempotencyKey.Read(http, userId, Operation, request, out var problem);
-        if (key is null) return Unusable(problem);
+        if (key is null) return KeyProblem(problem);
 
         if (await StoredAnswer.FindAsync(database, userId, key, ct) is { } stored) return stored.Send(http);
+
+        if (await FitsAsync(request, userId, ordering, ct) is { } misfit) return misfit;
 
         // Dying after Ordering's yes leaves the order PAYMENT_PENDING: its sweep asks about the id, gets a tombstone.
         var started = await ordering.StartPaymentAsync(request.OrderId, key.ResourceId, userId, ct);
         if (started is PaymentStart.Refused refused) return refused.Problem;
 
         var order = ((PaymentStart.Granted)started).Order;
+        var (card, points) = PaymentMethods.Legs(request.Method!, request.Points, order.Amount);
         var attempt = new StorePayment.Attempt(
-            userId, request.OrderId, request.Method!, request.CardToken, order.Amount, Points: 0, order.Currency,
-            order.Lines, key);
+            userId, request.OrderId, request.Method!, request.CardToken, card, points, order.Currency, order.Lines, key);
         var answer = await database.TransactAsync(tx => StorePayment.RunAsync(tx, attempt, options), ct);
         return answer.Send(http);
     }
 
-    private static ProblemHttpResult Unusable(string? problem) => problem is null
+    /// <summary>
+    /// Points are measured by the total before Ordering is asked to take the payment: the order of a request that is
+    /// wrong stays as it is.
+    /// </summary>
+    private static async Task<ProblemHttpResult?> FitsAsync(
+        Request request, Guid userId, OrderingClient ordering, CancellationToken ct)
+    {
+        if (request.Method == PaymentMethods.Card || request.Points is null) return null;
+        if (await ordering.FindTotalAsync(request.OrderId, userId, ct) is not { } total) return Problems.NotFound();
+
+        return PaymentMethods.PointsComplaint(request.Method!, request.Points, total) is { } complaint
+            ? Problems.Invalid("points", complaint)
+            : null;
+    }
+
+    /// <summary>The 400 of a request that moves money without a key, or with an unusable one.</summary>
+    public static ProblemHttpResult KeyProblem(string? problem) => problem is null
         ? Problems.Of(400, "idempotency-key-missing", $"{IdempotencyKey.Header} is required where money moves.")
         : Problems.Of(400, "idempotency-key-invalid", problem);
 
     public sealed record Request(Guid OrderId, string? Method, string? CardToken, long? Points);
-}
-
-/// <summary>How an order may be paid, the same for both ways of asking.</summary>
-internal static class PaymentTerms
-{
-    public static Dictionary<string, string[]> Check(string? method, string? cardToken, long? points)
-    {
-        var errors = new Dictionary<string, string[]>();
-        if (method != Payment.Card) errors["method"] = [$"method must be one of: {Payment.Card}."];
-        if (CardTokens.Complaint(cardToken) is { } complaint) errors["cardToken"] = [complaint];
-        if (points is not null and not 0) errors["points"] = [$"points are not taken with method {Payment.Card}."];
-        return errors;
-    }
 }

@@ -1,5 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Shop.Payments.Orders;
+using Shop.Payments.Points;
+using Shop.ServiceDefaults.Cards;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Idempotency;
 using Shop.ServiceDefaults.Problems;
@@ -27,21 +29,33 @@ internal static class PayOrderInOneCall
         };
         if (await StoredAnswer.FindAsync(database, request.UserId, key, ct) is { } stored) return stored.Send(http);
 
+        var (card, points) = PaymentMethods.Legs(request.Method!, request.Points, request.Amount);
         var attempt = new StorePayment.Attempt(
-            request.UserId, request.OrderId, request.Method!, request.CardToken, request.Amount, Points: 0,
-            request.Currency!, request.Lines!, key);
+            request.UserId, request.OrderId, request.Method!, request.CardToken, card, points, request.Currency!,
+            request.Lines!, key);
         var answer = await database.TransactAsync(tx => StorePayment.RunAsync(tx, attempt, options), ct);
         return answer.Send(http);
     }
 
     private static Dictionary<string, string[]> Check(Request request)
     {
-        var errors = PaymentTerms.Check(request.Method, request.CardToken, request.Points);
+        var errors = PaymentMethods.Complaints(request.Method, request.CardToken, request.Points);
+        if (errors.Count == 0
+            && PaymentMethods.PointsComplaint(request.Method!, request.Points, request.Amount) is { } misfit)
+        {
+            errors["points"] = [misfit];
+        }
+
         if (request.PaymentId == Guid.Empty) errors["paymentId"] = ["paymentId is required."];
         if (request.OrderId == Guid.Empty) errors["orderId"] = ["orderId is required."];
         if (request.UserId == Guid.Empty) errors["userId"] = ["userId is required."];
         if (request.Amount < 1) errors["amount"] = ["amount must be at least 1."];
         if (request.Currency is not { Length: 3 }) errors["currency"] = ["currency must be an ISO 4217 code."];
+        else if (request.Method != PaymentMethods.Card && request.Currency != PointsAccount.Currency)
+        {
+            errors["currency"] = [$"Points pay {PointsAccount.Currency} only."];
+        }
+
         if (request.Lines is not { Length: > 0 }) errors["lines"] = ["lines are required."];
         else if (!OrderedLine.AddUpTo(request.Lines, request.Amount))
         {

@@ -12,7 +12,9 @@ namespace Shop.Payments.Payments;
 public sealed class Payment
 {
     public const string Order = "ORDER";
-    public const string Card = "CARD";
+
+    /// <summary>Points for money; it has no order.</summary>
+    public const string TopUp = "TOP_UP";
 
     /// <summary>The failure of a tombstone.</summary>
     public const string AttemptAbandoned = "attempt-abandoned";
@@ -51,6 +53,9 @@ public sealed class Payment
     public long CardRefunded { get; private set; }
 
     public long PointsRefunded { get; private set; }
+
+    /// <summary>What was captured and is not on its way back.</summary>
+    public long Left => CardCaptured - CardRefunded + PointsCaptured - PointsRefunded;
 
     public PaymentStatus Status { get; private set; }
 

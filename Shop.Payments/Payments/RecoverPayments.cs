@@ -74,7 +74,7 @@ internal sealed class RecoverPayments(
 
         if (payment.VoidDue)
         {
-            await charges.VoidAsync(payment, "payment-voided", Cause, ct);
+            await charges.VoidAsync(payment, OnPaymentVoidDue.Failure, Cause, ct);
             return;
         }
 
@@ -107,6 +107,6 @@ internal sealed class RecoverPayments(
             await OnPaymentRequested.StartAsync(tx, payment, options, Cause);
             return payment;
         }, ct);
-        if (started is not null) await charges.RunAsync(started, Cause, ct);
+        if (started is { Status: PaymentStatus.Processing }) await charges.RunAsync(started, Cause, ct);
     }
 }

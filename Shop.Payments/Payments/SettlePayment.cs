@@ -1,4 +1,5 @@
 using Shop.Payments.Gateway;
+using Shop.Payments.Points;
 using Shop.Payments.Refunds;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
@@ -37,17 +38,24 @@ internal static class SettlePayment
         Database<PaymentsDb> database, Guid paymentId, long amount, string cause, CancellationToken ct) =>
         database.TransactAsync(async tx =>
         {
-            if (await Payment.LockAsync(tx, paymentId) is not { } payment) return PaymentVerdict.Unknown;
-
-            var (verdict, _) = PaymentStates.Decide(payment.Status, PaymentCommand.Capture);
-            return verdict switch
-            {
-                PaymentVerdict.Applied when amount != payment.CardAmount => PaymentVerdict.AmountDiffers,
-                PaymentVerdict.Applied => await CompleteAsync(tx, payment, cause),
-                PaymentVerdict.RefundOwed => await RecordLateAsync(tx, payment, amount),
-                _ => verdict,
-            };
+            return await Payment.LockAsync(tx, paymentId) is { } payment
+                ? await CapturedAsync(tx, payment, amount, cause)
+                : PaymentVerdict.Unknown;
         }, ct);
+
+    /// <summary>The card leg of a payment that is locked was captured: 0 where it has none.</summary>
+    public static async Task<PaymentVerdict> CapturedAsync(
+        Transaction<PaymentsDb> tx, Payment payment, long amount, string cause)
+    {
+        var (verdict, _) = PaymentStates.Decide(payment.Status, PaymentCommand.Capture);
+        return verdict switch
+        {
+            PaymentVerdict.Applied when amount != payment.CardAmount => PaymentVerdict.AmountDiffers,
+            PaymentVerdict.Applied => await CompleteAsync(tx, payment, cause),
+            PaymentVerdict.RefundOwed => await RecordLateAsync(tx, payment, amount),
+            _ => verdict,
+        };
+    }
 
     /// <summary>The processor has not taken the money and never will under this key.</summary>
     public static Task<PaymentVerdict> FailedAsync(
@@ -76,6 +84,11 @@ internal static class SettlePayment
     {
         var version = await ChangedAsync(tx, FailSql, new { payment.Id, failure, tx.Now });
         await payment.RecordAsync(tx, PaymentStatus.Failed, failure, cause, version);
+        if (payment.PointsAmount > 0 && !await SettleHold.ReleaseAsync(tx, payment.Id))
+        {
+            throw new InvalidOperationException($"The points of payment {payment.Id} are not held.");
+        }
+
         tx.Publish(new PaymentFailed(payment.Id, payment.OrderId, payment.UserId!.Value, failure, tx.Now), version);
     }
 
@@ -83,6 +96,9 @@ internal static class SettlePayment
     {
         var version = await ChangedAsync(tx, CompleteSql, new { payment.Id, tx.Now });
         await payment.RecordAsync(tx, PaymentStatus.Completed, null, cause, version);
+        if (payment.PointsAmount > 0) await UsePoints.RunAsync(tx, payment);
+        if (payment.Purpose == Payment.TopUp) await GrantPoints.RunAsync(tx, payment);
+        if (payment.Purpose == Payment.Order) await PostCapture.RunAsync(tx, payment);
         tx.Publish(
             new PaymentCompleted(
                 payment.Id, payment.OrderId, payment.UserId!.Value, payment.Amount, payment.CardAmount,
@@ -97,6 +113,7 @@ internal static class SettlePayment
         if (payment.CardCaptured > 0) return PaymentVerdict.AlreadyApplied;
 
         await ChangedAsync(tx, LateCaptureSql, new { payment.Id, amount, tx.Now });
+        await PostCapture.RunLateAsync(tx, payment, amount);
         await OweRefund.ForLateCaptureAsync(tx, payment.Id);
         return PaymentVerdict.RefundOwed;
     }

@@ -15,37 +15,32 @@ namespace Shop.Payments.Payments;
 /// </summary>
 internal sealed record StoredAnswer(int Status, string Json, bool Replayed)
 {
-    // The key's row, else the row under the id that the key derives: a tombstone, or an attempt that ended keyless.
-    private const string FindSql = """
-        select status, fingerprint, answer_status, answer, failure
-          from payments
-         where user_id = @userId and idempotency_key = @StoredKey
-         union all
-        select status, fingerprint, answer_status, answer, failure
-          from payments
-         where id = @ResourceId and idempotency_key is null
-         order by fingerprint nulls last
-         limit 1
-        """;
+    private static readonly string PaymentSql = FindSqlIn("payments");
+    private static readonly string RefundSql = FindSqlIn("refunds");
 
     public static StoredAnswer Of<TBody>(int status, TBody body) =>
         new(status, JsonSerializer.Serialize(body, ShopJson.Options), Replayed: false);
 
     public static StoredAnswer Of(ProblemHttpResult problem) => Of(problem.StatusCode, problem.ProblemDetails);
 
-    /// <summary>What this key was answered before, or null: it is new.</summary>
-    public static async Task<StoredAnswer?> FindAsync(
-        Database<PaymentsDb> database, Guid userId, IdempotencyKey key, CancellationToken ct)
-    {
-        await using var connection = await database.Source.OpenConnectionAsync(ct);
-        var row = await connection.QuerySingleOrDefaultAsync<Row>(
-            new CommandDefinition(FindSql, Parameters(userId, key), cancellationToken: ct));
-        return row?.Judge(key);
-    }
+    /// <summary>What this key of a payment was answered before, or null: it is new.</summary>
+    public static Task<StoredAnswer?> FindAsync(
+        Database<PaymentsDb> database, Guid userId, IdempotencyKey key, CancellationToken ct) =>
+        FindAsync(PaymentSql, database, userId, key, ct);
 
     /// <inheritdoc cref="FindAsync(Database{PaymentsDb}, Guid, IdempotencyKey, CancellationToken)"/>
     public static async Task<StoredAnswer?> FindAsync(Transaction<PaymentsDb> tx, Guid userId, IdempotencyKey key) =>
-        (await tx.QuerySingleOrDefaultAsync<Row>(FindSql, Parameters(userId, key)))?.Judge(key);
+        (await tx.QuerySingleOrDefaultAsync<Row>(PaymentSql, Parameters(userId, key)))?.Judge(key);
+
+    /// <summary>What this key of a refund was answered before, or null: it is new.</summary>
+    public static Task<StoredAnswer?> FindRefundAsync(
+        Database<PaymentsDb> database, Guid userId, IdempotencyKey key, CancellationToken ct) =>
+        FindAsync(RefundSql, database, userId, key, ct);
+
+    /// <inheritdoc cref="FindRefundAsync(Database{PaymentsDb}, Guid, IdempotencyKey, CancellationToken)"/>
+    public static async Task<StoredAnswer?> FindRefundAsync(
+        Transaction<PaymentsDb> tx, Guid userId, IdempotencyKey key) =>
+        (await tx.QuerySingleOrDefaultAsync<Row>(RefundSql, Parameters(userId, key)))?.Judge(key);
 
     public ContentHttpResult Send(HttpContext http)
     {
@@ -54,13 +49,33 @@ internal sealed record StoredAnswer(int Status, string Json, bool Replayed)
         return TypedResults.Text(Json, type, Encoding.UTF8, Status);
     }
 
+    // The key's row, else the row under the id that the key derives: a tombstone, or an attempt that ended keyless.
+    private static string FindSqlIn(string table) => $"""
+        select fingerprint, answer_status, answer, failure
+          from {table}
+         where user_id = @userId and idempotency_key = @StoredKey
+         union all
+        select fingerprint, answer_status, answer, failure
+          from {table}
+         where id = @ResourceId and idempotency_key is null
+         order by fingerprint nulls last
+         limit 1
+        """;
+
+    private static async Task<StoredAnswer?> FindAsync(
+        string sql, Database<PaymentsDb> database, Guid userId, IdempotencyKey key, CancellationToken ct)
+    {
+        await using var connection = await database.Source.OpenConnectionAsync(ct);
+        var row = await connection.QuerySingleOrDefaultAsync<Row>(
+            new CommandDefinition(sql, Parameters(userId, key), cancellationToken: ct));
+        return row?.Judge(key);
+    }
+
     private static object Parameters(Guid userId, IdempotencyKey key) =>
         new { userId, key.StoredKey, key.ResourceId };
 
     private sealed class Row
     {
-        public PaymentStatus Status { get; init; }
-
         public byte[]? Fingerprint { get; init; }
 
         public int? AnswerStatus { get; init; }
@@ -81,6 +96,6 @@ internal sealed record StoredAnswer(int Status, string Json, bool Replayed)
         }
 
         private static ProblemHttpResult Ended(string failure) => Problems.Conflict(
-            failure, "This attempt ended before it began: nothing was taken. Use a new Idempotency-Key.");
+            failure, "This attempt ended before it began: no money moved. Use a new Idempotency-Key.");
     }
 }

@@ -1,20 +1,28 @@
 using System.Diagnostics;
+using Dapper;
 using Shop.ServiceDefaults.Data;
 
 namespace Shop.Payments.Refunds;
 
-/// <summary>REQUESTED -> PROCESSING -> COMPLETED, or FAILED with its room given back unless the shop owes it.</summary>
+/// <summary>
+/// REQUESTED -> PROCESSING -> COMPLETED, or FAILED with its room given back unless the shop owes it. ABANDONED is a
+/// tombstone: somebody asked about a refund that was not there, and now it never will be.
+/// </summary>
 public enum RefundStatus
 {
     Requested,
     Processing,
     Completed,
     Failed,
+    Abandoned,
 }
 
 /// <summary>Why money goes back.</summary>
 internal static class RefundCauses
 {
+    /// <summary>The buyer, or an admin for them, asked for it.</summary>
+    public const string Customer = "CUSTOMER";
+
     /// <summary>The order can't take a completed payment, or was cancelled after it.</summary>
     public const string Order = "ORDER";
 
@@ -37,6 +45,12 @@ public sealed class Refund
     private const string TransitionSql = """
         insert into refund_transitions (refund_id, from_status, to_status, cause, trace_id, at)
         values (@Id, @From, @To, @Cause, @TraceId, @Now)
+        """;
+
+    // Every change of these is made under the payment's lock.
+    private const string PaidLinesSql = """
+        select product_id, quantity, amount, refunded_quantity, refunded_amount
+          from payment_lines where payment_id = @paymentId order by product_id
         """;
 
     public Guid Id { get; private set; }
@@ -74,6 +88,19 @@ public sealed class Refund
     {
         await tx.ExecuteAsync(LockPaymentSql, new { id });
         return await LockAsync(tx, id);
+    }
+
+    internal static Task<IReadOnlyList<PaidLine>> PaidLinesAsync(Transaction<PaymentsDb> tx, Guid paymentId) =>
+        tx.QueryAsync<PaidLine>(PaidLinesSql, new { paymentId });
+
+    /// <summary>The lines as they are just now: what is decided by them is decided again under the lock.</summary>
+    internal static async Task<IReadOnlyList<PaidLine>> PaidLinesAsync(
+        Database<PaymentsDb> database, Guid paymentId, CancellationToken ct)
+    {
+        await using var connection = await database.Source.OpenConnectionAsync(ct);
+        var lines = await connection.QueryAsync<PaidLine>(
+            new CommandDefinition(PaidLinesSql, new { paymentId }, cancellationToken: ct));
+        return lines.AsList();
     }
 
     internal static Task RecordAsync(

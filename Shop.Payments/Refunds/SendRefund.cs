@@ -6,7 +6,8 @@ namespace Shop.Payments.Refunds;
 
 /// <summary>
 /// Gives the card leg back at the processor, under the refund's id as key, so that any number of tries is one refund.
-/// What is refused or not answered is tried again after a growing pause, with the last answer kept where it is seen.
+/// What is not answered is tried again after a growing pause, and so is what is refused but owed, with the last answer
+/// kept where it is seen. What is refused and not owed ends FAILED.
 /// </summary>
 internal sealed class SendRefund(
     Database<PaymentsDb> database, IPaymentGateway gateway, PaymentsOptions options, ILogger<SendRefund> log)
@@ -19,6 +20,12 @@ internal sealed class SendRefund(
 
     public async Task RunAsync(Refund refund, string cause, CancellationToken ct)
     {
+        if (refund.Card == 0)
+        {
+            await SettleRefund.RefundedAsync(database, refund.Id, cause, ct); // Points alone: no processor has them.
+            return;
+        }
+
         Crash.At("SendRefund.RunAsync:before-call");
         var result = await gateway.RefundAsync(refund.PaymentId, refund.Id, refund.Card, ct);
         // Dying here leaves the refund PROCESSING with a lease that ends; the same key then gets the same answer.
@@ -27,6 +34,9 @@ internal sealed class SendRefund(
         {
             case RefundResult.Refunded:
                 await SettleRefund.RefundedAsync(database, refund.Id, cause, ct);
+                break;
+            case RefundResult.Refused refused when !refund.Owed:
+                await SettleRefund.FailedAsync(database, refund.Id, refused.Reason, cause, ct);
                 break;
             case RefundResult.Refused refused:
                 log.LogError(

@@ -1,4 +1,5 @@
 using Shop.Payments.Payments;
+using Shop.Payments.Points;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 
@@ -10,6 +11,11 @@ internal static class SettleRefund
     private const string CompleteSql = """
         update refunds set status = 'COMPLETED', next_try_at = null, updated_at = @Now
          where id = @Id and status = 'PROCESSING'
+        """;
+
+    private const string FailSql = """
+        update refunds set status = 'FAILED', failure = @failure, next_try_at = null, updated_at = @Now
+         where id = @Id and status = 'PROCESSING' and not owed
         """;
 
     // The payment's row is locked, so refunds that complete at the same time see one another's sum.
@@ -34,19 +40,43 @@ internal static class SettleRefund
         database.TransactAsync(async tx =>
         {
             if (await Refund.LockAfterPaymentAsync(tx, refundId) is not { } refund) return PaymentVerdict.Unknown;
-            if (refund.Status == RefundStatus.Completed) return PaymentVerdict.AlreadyApplied;
-            if (refund.Status == RefundStatus.Requested) return PaymentVerdict.NotYet;
-            if (refund.Status == RefundStatus.Failed) return PaymentVerdict.TooLate;
 
-            await CompleteAsync(tx, refund, cause);
-            return PaymentVerdict.Applied;
+            var verdict = Decide(refund.Status, RefundStatus.Completed);
+            if (verdict == PaymentVerdict.Applied) await CompleteAsync(tx, refund, cause);
+            return verdict;
         }, ct);
+
+    /// <summary>The processor will not give this back, and the shop does not owe it: its room is free again.</summary>
+    public static Task<PaymentVerdict> FailedAsync(
+        Database<PaymentsDb> database, Guid refundId, string failure, string cause, CancellationToken ct) =>
+        database.TransactAsync(async tx =>
+        {
+            if (await Refund.LockAfterPaymentAsync(tx, refundId) is not { } refund) return PaymentVerdict.Unknown;
+
+            var verdict = Decide(refund.Status, RefundStatus.Failed);
+            if (verdict == PaymentVerdict.Applied) await FailAsync(tx, refund, failure, cause);
+            return verdict;
+        }, ct);
+
+    /// <summary>What an outcome means for a refund in this state.</summary>
+    internal static PaymentVerdict Decide(RefundStatus status, RefundStatus outcome) => status switch
+    {
+        RefundStatus.Requested => PaymentVerdict.NotYet,
+        RefundStatus.Processing => PaymentVerdict.Applied,
+        RefundStatus.Completed or RefundStatus.Failed when status == outcome => PaymentVerdict.AlreadyApplied,
+        RefundStatus.Completed or RefundStatus.Failed or RefundStatus.Abandoned => PaymentVerdict.TooLate,
+        _ => throw new ArgumentOutOfRangeException(nameof(status), status, null),
+    };
 
     private static async Task CompleteAsync(Transaction<PaymentsDb> tx, Refund refund, string cause)
     {
         var changed = await tx.ExecuteAsync(CompleteSql, new { refund.Id, tx.Now });
         if (changed != 1) throw new InvalidOperationException("A locked refund was not in the state that was read.");
         await Refund.RecordAsync(tx, refund.Id, RefundStatus.Processing, RefundStatus.Completed, cause);
+        // The card's leg is back, now the points': those that paid return, those of a top-up are gone.
+        if (refund.Points > 0) await ReturnPoints.RunAsync(tx, refund.Id, refund.PaymentId, refund.Points);
+        await TakeBackPoints.CaptureAsync(tx, refund.Id);
+        await PostRefund.RunAsync(tx, refund);
 
         var payment = await tx.QuerySingleOrDefaultAsync<Counted>(CountSql, new { refund.PaymentId, tx.Now })
             ?? throw new InvalidOperationException("A refund without its payment.");
@@ -57,6 +87,18 @@ internal static class SettleRefund
                 refund.Id, refund.PaymentId, payment.OrderId, refund.Card + refund.Points,
                 Whole: completed == payment.Captured, refund.Restock, [.. lines], tx.Now),
             payment.Version);
+    }
+
+    private static async Task FailAsync(Transaction<PaymentsDb> tx, Refund refund, string failure, string cause)
+    {
+        var changed = await tx.ExecuteAsync(FailSql, new { refund.Id, failure, tx.Now });
+        if (changed != 1) throw new InvalidOperationException("A refund that is owed, or changed, cannot fail.");
+        await Refund.RecordAsync(tx, refund.Id, RefundStatus.Processing, RefundStatus.Failed, cause);
+        await TakeBackPoints.ReleaseAsync(tx, refund.Id);
+
+        var payment = await RefundRoom.GiveBackAsync(tx, refund);
+        tx.Publish(
+            new RefundFailed(refund.Id, refund.PaymentId, payment.OrderId, failure, tx.Now), payment.Version);
     }
 
     /// <summary>No order where the payment was not COMPLETED: its order must not hear of this refund.</summary>

@@ -17,11 +17,17 @@ public static class AuditLog
     /// data.</param>
     /// <param name="target">What it was done to: kind and id, such as <c>user 0198...</c>.</param>
     public static Task AuditAsync<TDb>(this Transaction<TDb> tx, ClaimsPrincipal actor, string act, string target) =>
+        tx.AuditAsync(
+            actor.FindFirst(Principals.Subject)?.Value
+                ?? throw new InvalidOperationException("The token names nobody."),
+            act, target);
+
+    /// <param name="actor">The id of a user, or the name of a service.</param>
+    public static Task AuditAsync<TDb>(this Transaction<TDb> tx, string actor, string act, string target) =>
         tx.ExecuteAsync(InsertSql, new
         {
             tx.Now,
-            Actor = actor.FindFirst(Principals.Subject)?.Value
-                ?? throw new InvalidOperationException("The token names nobody."),
+            Actor = actor,
             Act = act,
             Target = target,
             TraceId = Activity.Current?.TraceId.ToHexString(),

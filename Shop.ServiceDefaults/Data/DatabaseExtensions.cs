@@ -14,7 +14,8 @@ public static class DatabaseExtensions
 {
     /// <summary>
     /// Adds the database of one service: the <see cref="DbContext"/> for reads, <see cref="Database{TDb}"/> for
-    /// transactions, and a hosted service that applies the schema before anything else starts.
+    /// transactions, both as the service's own role, and a hosted service that applies the schema as the owner before
+    /// anything else starts.
     /// </summary>
     /// <param name="builder">The host.</param>
     /// <param name="connectionName">Name of the connection string, such as <c>catalogdb</c>.</param>
@@ -26,11 +27,15 @@ public static class DatabaseExtensions
         builder.Services.TryAddSingleton(options);
         builder.Services.TryAddSingleton(TimeProvider.System);
 
-        // The source is built by the container and bound lazily: the connection string may only be there at run time.
-        builder.Services.AddSingleton(services => new DatabaseSource<TDb>(
-            BuildSource(builder.Configuration.GetConnectionString(connectionName)
-                ?? throw new InvalidOperationException($"Connection string '{connectionName}' is missing."),
-                options, services.GetRequiredService<ILoggerFactory>())));
+        // The sources are built by the container and bound lazily: the connection string may only be there at run time.
+        var login = new Lazy<DatabaseLogin>(() => DatabaseLogin.Of(
+            connectionName, builder.Configuration.GetConnectionString(connectionName), options));
+        builder.Services.AddSingleton(services => new DatabaseSource<TDb>(BuildSource(
+            TunedConnectionString(login.Value.Service, options), services.GetRequiredService<ILoggerFactory>())));
+        builder.Services.AddSingleton(services => new DatabaseOwner<TDb>(
+            connectionName, login.Value.Role,
+            BuildSource(
+                OwnerConnectionString(login.Value.Owner, options), services.GetRequiredService<ILoggerFactory>())));
         builder.Services.AddSingleton(services => new OutboxWaker<TDb>(
             services.GetRequiredService<DatabaseSource<TDb>>().Source,
             services.GetRequiredService<ILogger<OutboxWaker<TDb>>>()));
@@ -46,29 +51,32 @@ public static class DatabaseExtensions
             connectionName,
             settings => settings.DisableRetry = true,
             context => context
-                .UseNpgsql(TunedConnectionString(
-                    builder.Configuration.GetConnectionString(connectionName) ?? "", options))
+                .UseNpgsql(TunedConnectionString(login.Value.Service, options))
                 .UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking));
 
         // Started in this order, before all that was added earlier: the schema, then the partitions.
         builder.Services.Insert(0, ServiceDescriptor.Singleton<IHostedService>(services => new PartitionService<TDb>(
-            services.GetRequiredService<DatabaseSource<TDb>>().Source,
+            services.GetRequiredService<DatabaseOwner<TDb>>().Source,
             services.GetRequiredService<TimeProvider>(),
             services.GetRequiredService<ILogger<PartitionService<TDb>>>())));
         builder.Services.Insert(0, ServiceDescriptor.Singleton<IHostedService>(services =>
             new SchemaMigratorService<TDb>(
-                services.GetRequiredService<DatabaseSource<TDb>>().Source,
+                services.GetRequiredService<DatabaseOwner<TDb>>(),
                 typeof(TDb).Assembly,
                 services.GetRequiredService<ILogger<SchemaMigratorService<TDb>>>())));
     }
 
-    private static NpgsqlDataSource BuildSource(
-        string connectionString, DatabaseOptions options, ILoggerFactory loggers)
+    private static NpgsqlDataSource BuildSource(string connectionString, ILoggerFactory loggers)
     {
-        var source = new NpgsqlDataSourceBuilder(TunedConnectionString(connectionString, options));
+        var source = new NpgsqlDataSourceBuilder(connectionString);
         source.UseLoggerFactory(loggers);
         return source.Build();
     }
+
+    // Needed a few times an hour: a pool would only keep connections, and the owner's rights, open.
+    private static string OwnerConnectionString(string connectionString, DatabaseOptions options) =>
+        new NpgsqlConnectionStringBuilder(TunedConnectionString(connectionString, options)) { Pooling = false }
+            .ConnectionString;
 
     private static string TunedConnectionString(string connectionString, DatabaseOptions options) =>
         new NpgsqlConnectionStringBuilder(connectionString)
@@ -91,6 +99,23 @@ public static class DatabaseExtensions
 /// <summary>The pool of one service's database, told apart from the others in a process that hosts several.</summary>
 public sealed class DatabaseSource<TDb>(NpgsqlDataSource source) : IDisposable
 {
+    public NpgsqlDataSource Source => source;
+
+    public void Dispose() => source.Dispose();
+}
+
+/// <summary>
+/// The way into one service's database as the owner of its tables: for the schema, the rights and the partitions, and
+/// for nothing else.
+/// </summary>
+internal sealed class DatabaseOwner<TDb>(string connectionName, DatabaseRole? role, NpgsqlDataSource source)
+    : IDisposable
+{
+    public string ConnectionName => connectionName;
+
+    /// <summary>The service's role; null where the service runs as the owner on request.</summary>
+    public DatabaseRole? Role => role;
+
     public NpgsqlDataSource Source => source;
 
     public void Dispose() => source.Dispose();

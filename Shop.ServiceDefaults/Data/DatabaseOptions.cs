@@ -19,6 +19,25 @@ public sealed class DatabaseOptions
 
     /// <summary>How often a transaction that met a lock is run before the caller hears 503.</summary>
     public int LockAttempts { get; set; } = 4;
+
+    /// <summary>
+    /// The passwords of the services' roles are derived from it; another one changes them all at the next start. When
+    /// it is missing, they are derived from the owner's password.
+    /// </summary>
+    public string? RoleSecret { get; set; }
+
+    /// <summary>Roles made beforehand, by connection name, where the owner may not make them.</summary>
+    public Dictionary<string, GivenRole> Roles { get; } = [];
+
+    /// <summary>Gives up the separation: the service connects as the owner of its tables.</summary>
+    public bool RunAsOwner { get; set; }
+
+    public sealed class GivenRole
+    {
+        public string Name { get; set; } = "";
+
+        public string Password { get; set; } = "";
+    }
 }
 
 /// <summary>A transaction met a lock on every attempt. Nothing was kept; the caller may try again: 503.</summary>

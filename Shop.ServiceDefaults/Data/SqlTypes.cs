@@ -13,6 +13,7 @@ internal static class SqlTypes
         if (Interlocked.Exchange(ref _registered, 1) == 1) return;
         DefaultTypeMap.MatchNamesWithUnderscores = true;
         SqlMapper.AddTypeHandler(new UtcInstant());
+        SqlMapper.AddTypeHandler(new Day());
     }
 
     private sealed class UtcInstant : SqlMapper.TypeHandler<DateTimeOffset>
@@ -26,6 +27,18 @@ internal static class SqlTypes
 
         public override void SetValue(IDbDataParameter parameter, DateTimeOffset value) =>
             parameter.Value = value.ToUniversalTime();
+    }
+
+    private sealed class Day : SqlMapper.TypeHandler<DateOnly>
+    {
+        public override DateOnly Parse(object value) => value switch
+        {
+            DateOnly day => day,
+            DateTime midnight => DateOnly.FromDateTime(midnight),
+            _ => throw new DataException($"{value.GetType()} is not a date."),
+        };
+
+        public override void SetValue(IDbDataParameter parameter, DateOnly value) => parameter.Value = value;
     }
 }
 

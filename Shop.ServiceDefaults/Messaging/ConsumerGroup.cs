@@ -10,8 +10,8 @@ namespace Shop.ServiceDefaults.Messaging;
 
 /// <inheritdoc cref="IConsumerGroup"/>
 internal sealed class ConsumerGroup<TDb>(
-    Subscriptions<TDb> group, Database<TDb> database, IServiceScopeFactory scopes, ILogger<ConsumerGroup<TDb>> log)
-    : IConsumerGroup
+    Subscriptions<TDb> group, Database<TDb> database, DatabaseOwner<TDb> owner, IServiceScopeFactory scopes,
+    ILogger<ConsumerGroup<TDb>> log) : IConsumerGroup
     where TDb : DbContext
 {
     private const string OwedSql =
@@ -84,26 +84,25 @@ internal sealed class ConsumerGroup<TDb>(
         DateTimeOffset slot, IReadOnlyCollection<Guid> eventIds, CancellationToken ct) =>
         QueryAsync<Guid>(MissingSql, new { Name, slot, eventIds = eventIds.ToArray() }, ct);
 
-    public Task<int> DropBeforeAsync(DateTimeOffset limit, CancellationToken ct) => OnAsync(
-        async connection =>
+    public async Task<int> DropBeforeAsync(DateTimeOffset limit, CancellationToken ct)
+    {
+        await using var connection = await owner.Source.OpenConnectionAsync(ct);
+        var parked = await connection.ExecuteScalarAsync<DateTimeOffset?>(
+            Command("select min(slot) from parked_events", null, ct));
+        var kept = parked < limit ? parked.Value : limit;
+        var dropped = 0;
+        foreach (var (name, end) in await Partitions.ListAsync(connection, "inbox", ct))
         {
-            var parked = await connection.ExecuteScalarAsync<DateTimeOffset?>(
-                Command("select min(slot) from parked_events", null, ct));
-            var kept = parked < limit ? parked.Value : limit;
-            var dropped = 0;
-            foreach (var (name, end) in await Partitions.ListAsync(connection, "inbox", ct))
-            {
-                if (end > kept) break;
-                await Partitions.DropAsync(connection, name, ct);
-                dropped++;
-            }
+            if (end > kept) break;
+            await Partitions.DropAsync(connection, name, ct);
+            dropped++;
+        }
 
-            await connection.ExecuteAsync(Command(
-                "delete from inbox_default where slot < @kept",
-                new { kept = Slots.Floor(kept, Partitions.Width) }, ct));
-            return dropped;
-        },
-        ct);
+        await connection.ExecuteAsync(Command(
+            "delete from inbox_default where slot < @kept",
+            new { kept = Slots.Floor(kept, Partitions.Width) }, ct));
+        return dropped;
+    }
 
     public Task<IReadOnlyList<ParkedEvent>> ListParkedAsync(long after, int limit, CancellationToken ct) =>
         QueryAsync<ParkedEvent>(ParkedSql, new { Name, after, limit }, ct);

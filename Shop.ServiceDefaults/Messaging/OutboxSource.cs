@@ -6,8 +6,8 @@ using Shop.ServiceDefaults.Data;
 namespace Shop.ServiceDefaults.Messaging;
 
 /// <inheritdoc cref="IOutboxSource"/>
-internal sealed class OutboxSource<TDb>(Database<TDb> database, MessagingOptions options, TimeProvider clock)
-    : IOutboxSource
+internal sealed class OutboxSource<TDb>(
+    Database<TDb> database, DatabaseOwner<TDb> owner, MessagingOptions options, TimeProvider clock) : IOutboxSource
     where TDb : DbContext
 {
     private const int MaxCounted = 10_000;
@@ -88,26 +88,25 @@ internal sealed class OutboxSource<TDb>(Database<TDb> database, MessagingOptions
         return new(Name, row.Holder, row.Epoch, row.LastId, row.Waiting, row.OldestWaiting);
     }
 
-    public Task<int> DropBeforeAsync(DateTimeOffset limit, CancellationToken ct) => OnAsync(
-        async connection =>
+    public async Task<int> DropBeforeAsync(DateTimeOffset limit, CancellationToken ct)
+    {
+        var publishedUpTo = await PublishedUpToAsync(ct);
+        var dropped = 0;
+        await using var connection = await owner.Source.OpenConnectionAsync(ct);
+        foreach (var (name, end) in await Partitions.ListAsync(connection, "outbox", ct))
         {
-            var publishedUpTo = await PublishedUpToAsync(ct);
-            var dropped = 0;
-            foreach (var (name, end) in await Partitions.ListAsync(connection, "outbox", ct))
-            {
-                if (end > limit) break;
-                var last = await connection.ExecuteScalarAsync<long?>(Command($"select max(id) from {name}", null, ct));
-                if (last > publishedUpTo) break;
-                await Partitions.DropAsync(connection, name, ct);
-                dropped++;
-            }
+            if (end > limit) break;
+            var last = await connection.ExecuteScalarAsync<long?>(Command($"select max(id) from {name}", null, ct));
+            if (last > publishedUpTo) break;
+            await Partitions.DropAsync(connection, name, ct);
+            dropped++;
+        }
 
-            await connection.ExecuteAsync(Command(
-                "delete from outbox_default where slot < @limit and id <= @publishedUpTo",
-                new { limit = Slots.Floor(limit, Partitions.Width), publishedUpTo }, ct));
-            return dropped;
-        },
-        ct);
+        await connection.ExecuteAsync(Command(
+            "delete from outbox_default where slot < @limit and id <= @publishedUpTo",
+            new { limit = Slots.Floor(limit, Partitions.Width), publishedUpTo }, ct));
+        return dropped;
+    }
 
     public Task<DateTimeOffset> OldestKeptAsync(CancellationToken ct) => OnAsync(
         async connection =>

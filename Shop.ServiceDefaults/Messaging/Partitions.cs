@@ -12,9 +12,11 @@ internal static class Partitions
 {
     public static readonly TimeSpan Width = TimeSpan.FromHours(1);
 
+    /// <summary>The advisory lock of whoever makes a partition.</summary>
+    public const long LockKey = 0x50617274; // "Part"
+
     private const string NameFormat = "yyyyMMddHH";
     private const string BoundFormat = "yyyy-MM-dd HH:mm:ss'+00'";
-    private const long LockKey = 0x50617274; // "Part"
 
     private const string NamesSql = """
         select child.relname

@@ -47,7 +47,8 @@ public sealed class SliceTests
 
         Type[] owners =
         [
-            typeof(Database<>), typeof(Transaction<>), typeof(DatabaseSource<>), typeof(HandlerContext<>),
+            typeof(Database<>), typeof(Transaction<>), typeof(DatabaseSource<>), typeof(DatabaseOwner<>),
+            typeof(HandlerContext<>),
         ];
         var database = parameter.GetGenericArguments()[0];
         return owners.Contains(parameter.GetGenericTypeDefinition()) && !database.IsGenericParameter ? database : null;

@@ -83,20 +83,20 @@ public sealed class CatalogFixture : IAsyncLifetime
             insert into stock (product_id, on_hand) values (@id, @units)
             """;
         var id = Guid.CreateVersion7();
-        await using var connection = await Db.Source.OpenConnectionAsync();
+        await using var connection = await _servers.OpenAsync();
         await connection.ExecuteAsync(Insert, new { id, seller = Seller1, unitPrice, status, units });
         return id;
     }
 
     public async Task<IReadOnlyList<T>> QueryAsync<T>(string sql, object? parameters = null)
     {
-        await using var connection = await Db.Source.OpenConnectionAsync();
+        await using var connection = await _servers.OpenAsync();
         return (await connection.QueryAsync<T>(sql, parameters)).AsList();
     }
 
     public async Task ExecuteAsync(string sql, object? parameters = null)
     {
-        await using var connection = await Db.Source.OpenConnectionAsync();
+        await using var connection = await _servers.OpenAsync();
         await connection.ExecuteAsync(sql, parameters);
     }
 

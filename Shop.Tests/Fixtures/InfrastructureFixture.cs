@@ -35,10 +35,24 @@ public sealed class InfrastructureFixture : IAsyncLifetime
         return new NpgsqlConnectionStringBuilder(_postgres) { Database = name }.ConnectionString;
     }
 
+    /// <summary>
+    /// A connection to the first database as its owner: tests look at and arrange what the service's role may not.
+    /// </summary>
+    public async Task<NpgsqlConnection> OpenAsync()
+    {
+        var connection = new NpgsqlConnection(Database);
+        await connection.OpenAsync();
+        return connection;
+    }
+
     public async Task DisposeAsync()
     {
         NpgsqlConnection.ClearAllPools();
-        foreach (var name in _databases) await ExecuteAsync($"drop database if exists {name} with (force)");
+        foreach (var name in _databases)
+        {
+            await ExecuteAsync($"drop database if exists {name} with (force)");
+            await ExecuteAsync($"drop role if exists {name}_app"); // The one its service made: see DatabaseLogin.
+        }
     }
 
     private async Task ExecuteAsync(string sql)

@@ -6,6 +6,7 @@ using Aspire.Hosting.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Npgsql;
+using Shop.ServiceDefaults.Data;
 
 namespace Shop.Tests.Fixtures;
 
@@ -131,7 +132,15 @@ public class ShopApp : IAsyncLifetime
     public async Task<string> ConnectionStringAsync(string name) =>
         await App.GetConnectionStringAsync(name) ?? throw new InvalidOperationException($"{name} has no address.");
 
-    /// <summary>The first column of the first row, straight from a service's database.</summary>
+    /// <summary>How the service itself connects, which is not as the owner of its tables.</summary>
+    public async Task<string> RoleConnectionStringAsync(string database)
+    {
+        var secret = Resources.OfType<ParameterResource>().Single(p => p.Name == "database-role-secret");
+        var options = new DatabaseOptions { RoleSecret = await secret.GetValueAsync(CancellationToken.None) };
+        return DatabaseLogin.Of(database, await ConnectionStringAsync(database), options).Service;
+    }
+
+    /// <summary>The first column of the first row, straight from a service's database, as its owner.</summary>
     public async Task<T> ScalarAsync<T>(string database, string sql, params object[] parameters)
     {
         await using var connection = new NpgsqlConnection(await ConnectionStringAsync(database));

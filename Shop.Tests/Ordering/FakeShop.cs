@@ -27,6 +27,7 @@ public sealed class FakeShop : IAsyncDisposable
         _app.MapPost("/internal/stocks/release", Release);
         _app.MapPost("/internal/payments", StartPayment);
         _app.MapGet("/internal/payments/{id:guid}", AskPayment);
+        _app.MapGet("/internal/refunds/{id:guid}", AskRefund);
     }
 
     public string Address => _app.Urls.First();
@@ -42,6 +43,9 @@ public sealed class FakeShop : IAsyncDisposable
     /// <summary>What is answered about a payment: a status and a failure.</summary>
     public Func<Guid, (string Status, string? Failure)> PaymentState { get; set; } =
         _ => ("FAILED", "attempt-abandoned");
+
+    /// <summary>What is answered about a refund.</summary>
+    public Func<Guid, string> RefundStatus { get; set; } = _ => "FAILED";
 
     /// <summary>The reason that reservations of this order's product are refused for, whatever the stock.</summary>
     public (Guid ProductId, string Reason)? Refuse { get; set; }
@@ -149,6 +153,9 @@ public sealed class FakeShop : IAsyncDisposable
         return Results.Json(new { paymentId = id, orderId, status, failure }, ShopJson.Options);
     }
 
+    private IResult AskRefund(Guid id, Guid paymentId) =>
+        Results.Json(new { refundId = id, paymentId, status = RefundStatus(id) }, ShopJson.Options);
+
     public static IResult Accepted(StartedPayment payment) =>
         Results.Json(new { payment.PaymentId, status = "REQUESTED" }, ShopJson.Options, statusCode: 202);
 
@@ -159,8 +166,8 @@ public sealed class FakeShop : IAsyncDisposable
     public sealed record Product(Guid Id, Guid Seller, string Name, long UnitPrice, long Units);
 
     public sealed record StartedPayment(
-        Guid PaymentId, Guid OrderId, Guid UserId, string Method, string? CardToken, long Amount, string Currency,
-        PaidLine[] Lines);
+        Guid PaymentId, Guid OrderId, Guid UserId, string Method, string? CardToken, long? Points, long Amount,
+        string Currency, PaidLine[] Lines);
 
     public sealed record PaidLine(Guid ProductId, Guid SellerId, string Category, int Quantity, long Amount);
 

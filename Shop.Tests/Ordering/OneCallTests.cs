@@ -211,6 +211,73 @@ public sealed class OneCallTests(OrderingApp app) : IClassFixture<OrderingApp>, 
         Assert.Equal(8, app.Shop.Left(product));
     }
 
+    [Theory]
+    [InlineData("""{"method":"POINTS"}""", "POINTS", null, null)]
+    [InlineData("""{"method":"POINTS","points":1500}""", "POINTS", null, 1_500L)]
+    [InlineData("""{"method":"SPLIT","points":1499,"cardToken":"tok_ok"}""", "SPLIT", "tok_ok", 1_499L)]
+    public async Task Points_are_passed_on_as_they_were_asked_for(
+        string payment, string method, string? token, long? points)
+    {
+        var product = app.Shop.Stock(10, 1_500);
+        app.Shop.OnPayment = CaptureAsync;
+        using var client = app.Buyer(_user);
+
+        var answer = await client.SendAsync(Post("/orders", WithPayment(product, payment), "k"));
+
+        Assert.Equal(201, (int)answer.StatusCode);
+        var id = (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetGuid();
+        var started = Assert.Single(app.Shop.Payments, started => started.OrderId == id);
+        Assert.Equal(
+            (method, token, points, 1_500L), (started.Method, started.CardToken, started.Points, started.Amount));
+    }
+
+    [Theory]
+    [InlineData("""{"method":"POINTS","points":1499}""")]
+    [InlineData("""{"method":"SPLIT","points":1500,"cardToken":"tok_ok"}""")]
+    public async Task Points_that_do_not_fit_the_total_are_400_start_nothing_and_give_the_stock_back(string payment)
+    {
+        var product = app.Shop.Stock(10, 1_500);
+        using var client = app.Buyer(_user);
+
+        var answer = await client.SendAsync(Post("/orders", WithPayment(product, payment), "k"));
+
+        Assert.Equal(400, (int)answer.StatusCode);
+        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.True(problem.GetProperty("errors").TryGetProperty("payment.points", out _));
+        Assert.Equal(10, app.Shop.Left(product));
+        Assert.DoesNotContain(app.Shop.Payments, started => started.UserId == _user);
+        app.Shop.OnPayment = CaptureAsync;
+        var corrected = await client.SendAsync(Post("/orders", WithPayment(product, """{"method":"POINTS"}"""), "k"));
+        Assert.Equal(201, (int)corrected.StatusCode);
+    }
+
+    [Fact]
+    public async Task Too_few_points_are_402_with_their_own_name()
+    {
+        app.Shop.OnPayment = _ => Task.FromResult(FakeShop.Declined());
+        app.Shop.PaymentState = _ => ("FAILED", "not-enough-points");
+        using var client = app.Buyer(_user);
+
+        var answer = await client.SendAsync(
+            Post("/orders", WithPayment(app.Shop.Stock(10), """{"method":"POINTS"}"""), "k"));
+
+        Assert.Equal(402, (int)answer.StatusCode);
+        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("urn:shop:not-enough-points", problem.GetProperty("type").GetString());
+        Assert.Equal("CANCELLED", await app.StatusAsync(problem.GetProperty("orderId").GetGuid()));
+    }
+
+    // A key that was sent before points were taken must find its order afterwards.
+    [Fact]
+    public void The_fingerprint_of_a_card_payment_has_nothing_of_points()
+    {
+        var terms = new Placement.PaymentTerms("CARD", "tok_ok", null);
+
+        Assert.Equal(
+            """{"method":"CARD","cardToken":"tok_ok"}""",
+            JsonSerializer.Serialize(terms, JsonSerializerOptions.Web));
+    }
+
     [Fact]
     public async Task A_payment_without_a_key_is_refused()
     {
@@ -243,6 +310,12 @@ public sealed class OneCallTests(OrderingApp app) : IClassFixture<OrderingApp>, 
         var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
         Assert.Equal("urn:shop:order-cancelled", problem.GetProperty("type").GetString());
     }
+
+    private static object WithPayment(FakeShop.Product product, string payment) => new
+    {
+        lines = new[] { new { productId = product.Id, quantity = 1 } },
+        payment = JsonSerializer.Deserialize<JsonElement>(payment),
+    };
 
     private async Task<IResult> CaptureAsync(FakeShop.StartedPayment payment)
     {

@@ -121,19 +121,19 @@ public sealed class OrderingApp : IAsyncLifetime
 
     public async Task<T> ScalarAsync<T>(string sql, object? parameters = null)
     {
-        await using var connection = await Db.Source.OpenConnectionAsync();
+        await using var connection = await _servers.OpenAsync();
         return (await connection.ExecuteScalarAsync<T>(sql, parameters))!;
     }
 
     public async Task<int> ExecuteAsync(string sql, object? parameters = null)
     {
-        await using var connection = await Db.Source.OpenConnectionAsync();
+        await using var connection = await _servers.OpenAsync();
         return await connection.ExecuteAsync(sql, parameters);
     }
 
     public async Task<IReadOnlyList<T>> QueryAsync<T>(string sql, object? parameters = null)
     {
-        await using var connection = await Db.Source.OpenConnectionAsync();
+        await using var connection = await _servers.OpenAsync();
         return (await connection.QueryAsync<T>(sql, parameters)).AsList();
     }
 

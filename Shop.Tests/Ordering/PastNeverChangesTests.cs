@@ -34,6 +34,25 @@ public sealed class PastNeverChangesTests(OrderingApp app) : IClassFixture<Order
         Assert.Equal(PostgresErrorCodes.RestrictViolation, refused.SqlState);
     }
 
+    // As Ordering itself: it may not even ask.
+    [Theory]
+    [InlineData("update order_lines set name = 'x' where order_id = @Id")]
+    [InlineData("delete from order_lines where order_id = @Id")]
+    [InlineData("truncate order_lines")]
+    [InlineData("update orders set total_minor = 1, subtotal_minor = 1, version = version + 1 where id = @Id")]
+    [InlineData("update orders set content_hash = '', version = version + 1 where id = @Id")]
+    [InlineData("delete from orders where id = @Id")]
+    [InlineData("update order_transitions set cause = 'x' where order_id = @Id")]
+    public async Task The_services_role_has_no_right_to_change_what_was_agreed(string sql)
+    {
+        var order = await app.PlaceAsync(app.Shop.Stock(5));
+
+        var refused = await Assert.ThrowsAsync<PostgresException>(
+            () => app.Db.TransactAsync(tx => tx.ExecuteAsync(sql, new { order.Id }), CancellationToken.None));
+
+        Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, refused.SqlState);
+    }
+
     [Fact]
     public async Task A_tombstone_is_never_turned_into_an_order()
     {

@@ -302,7 +302,7 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
         { """{"lines":[null]}""", "lines[0].productId" },
         { """{"lines":[{"productId":"@","quantity":1}],"couponId":"x"}""", "couponId" },
         { """{"lines":[{"productId":"@","quantity":1}],"couponId":"@"}""", "couponId" },
-        { """{"lines":[{"productId":"@","quantity":1}],"payment":{"method":"POINTS"}}""", "payment.method" },
+        { """{"lines":[{"productId":"@","quantity":1}],"payment":{"method":"GOLD"}}""", "payment.method" },
         { """{"lines":[{"productId":"@","quantity":1}],"payment":{"method":"CARD"}}""", "payment.cardToken" },
         {
             """{"lines":[{"productId":"@","quantity":1}],"payment":{"method":"CARD","cardToken":"4111111111111111"}}""",

@@ -27,6 +27,8 @@ public sealed class FakeOrdering : IAsyncDisposable
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         _app = builder.Build();
         _app.MapPost("/internal/orders/{id:guid}/payment-attempts", Attempt);
+        _app.MapGet("/internal/orders/{id:guid}", Show);
+        _app.MapPost("/internal/orders/{id:guid}/refund-attempts", RefundAttempt);
     }
 
     public string Address => _app.Urls.First();
@@ -37,6 +39,11 @@ public sealed class FakeOrdering : IAsyncDisposable
     /// <summary>Runs between an attempt's arrival and the answer to it.</summary>
     public Func<Guid, Task>? BeforeAnswer { get; set; }
 
+    /// <summary>Runs between a refund attempt's arrival and the answer to it.</summary>
+    public Func<RefundAttemptRequest, Task>? BeforeRefundAnswer { get; set; }
+
+    public ConcurrentQueue<RefundAttemptRequest> RefundAttempts { get; } = new();
+
     public Task StartAsync() => _app.StartAsync();
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
@@ -45,16 +52,22 @@ public sealed class FakeOrdering : IAsyncDisposable
     public OrderToPay Place(Guid user)
     {
         var seller = Guid.CreateVersion7();
-        var order = new OrderToPay(Guid.CreateVersion7(), user, 1_000, "KRW",
-        [
+        return Place(
+            user,
             new(Guid.CreateVersion7(), seller, "books", 2, 700),
-            new(Guid.CreateVersion7(), seller, "toys", 1, 300),
-        ]);
+            new(Guid.CreateVersion7(), seller, "toys", 1, 300));
+    }
+
+    public OrderToPay Place(Guid user, params OrderedLine[] lines)
+    {
+        var order = new OrderToPay(Guid.CreateVersion7(), user, lines.Sum(line => line.Amount), "KRW", lines);
         _orders[order.OrderId] = order;
         return order;
     }
 
     public void Refuse(Guid orderId, string slug) => _refusals[orderId] = slug;
+
+    public void Allow(Guid orderId) => _refusals.TryRemove(orderId, out _);
 
     private async Task<IResult> Attempt(Guid id, AttemptRequest request)
     {
@@ -66,6 +79,23 @@ public sealed class FakeOrdering : IAsyncDisposable
             ? Problems.Conflict(slug, "Not now.")
             : Results.Json(order, ShopJson.Options);
     }
+
+    private IResult Show(Guid id) => _orders.TryGetValue(id, out var order)
+        ? Results.Json(new { id, order.UserId, Total = order.Amount, order.Currency }, ShopJson.Options)
+        : Problems.NotFound();
+
+    private async Task<IResult> RefundAttempt(Guid id, RefundAttemptRequest request)
+    {
+        RefundAttempts.Enqueue(request);
+        if (BeforeRefundAnswer is { } before) await before(request);
+        return _refusals.TryGetValue(id, out var slug)
+            ? Problems.Conflict(slug, "Not now.")
+            : Results.Json(new { request.RefundId, orderId = id }, ShopJson.Options);
+    }
+
+    public sealed record RefundAttemptRequest(Guid RefundId, Guid PaymentId, RefundUnits[]? Lines, bool Restock);
+
+    public sealed record RefundUnits(Guid ProductId, int Quantity);
 
     internal sealed record AttemptRequest(Guid PaymentId, Guid UserId);
 }

@@ -170,16 +170,23 @@ public sealed class PayOrderTests(PaymentsApp app) : IClassFixture<PaymentsApp>
     }
 
     [Theory]
-    [InlineData("POINTS", "tok_ok", "method", "CARD")]
-    [InlineData("SPLIT", "tok_ok", "method", "CARD")]
-    [InlineData("CASH", "tok_ok", "method", "CARD")]
-    [InlineData("CARD", "4242 4242 4242 4242", "cardToken", "token")]
+    [InlineData("CASH", "tok_ok", null, "method", "CARD, POINTS, SPLIT")]
+    [InlineData("CARD", "4242 4242 4242 4242", null, "cardToken", "token")]
+    [InlineData("CARD", "tok_ok", 1L, "points", "no points")]
+    [InlineData("POINTS", "tok_ok", null, "cardToken", "no card token")]
+    [InlineData("POINTS", "4242 4242 4242 4242", null, "cardToken", "no card token")]
+    [InlineData("POINTS", null, 0L, "points", "whole amount")]
+    [InlineData("POINTS", null, 999L, "points", "1000")]
+    [InlineData("SPLIT", null, 500L, "cardToken", "required")]
+    [InlineData("SPLIT", "tok_ok", null, "points", "needs points")]
+    [InlineData("SPLIT", "tok_ok", 0L, "points", "needs points")]
+    [InlineData("SPLIT", "tok_ok", 1000L, "points", "1 to 999")]
     public async Task Bad_terms_are_400_name_their_field_and_ask_nobody(
-        string method, string token, string field, string hint)
+        string method, string? token, long? points, string field, string hint)
     {
         var asked = app.Ordering.Asked;
 
-        var answer = await _purchase.PayAsync(token, method: method);
+        var answer = await _purchase.PayAsync(token, method: method, points: points);
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.Status);
         var message = answer.Json.GetProperty("errors").GetProperty(field)[0].GetString()!;

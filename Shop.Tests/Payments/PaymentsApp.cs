@@ -28,7 +28,7 @@ public sealed class PaymentsApp : IAsyncLifetime
     private readonly InfrastructureFixture _infrastructure = new();
     private readonly HashSet<Guid> _delivered = [];
     private readonly Subscriptions<PaymentsDb> _handlers = new("test");
-    private WebApplication _web = null!;
+    private readonly List<WebApplication> _replicas = [];
     private IHost _workers = null!;
 
     public FakeOrdering Ordering { get; } = new();
@@ -47,8 +47,24 @@ public sealed class PaymentsApp : IAsyncLifetime
         await Ordering.StartAsync();
         await Processor.StartAsync();
 
+        await AddReplicaAsync(_infrastructure.Database);
+
+        // Never started, so that nothing reads streams or sweeps by itself: its services are the workers' slices.
+        var workers = Host.CreateApplicationBuilder();
+        Configure(workers, _infrastructure.Database);
+        workers.Services.AddServiceDiscovery();
+        workers.AddPaymentsBackground();
+        _workers = workers.Build();
+        PaymentsBackground.OnPaymentEvents(_handlers);
+        PaymentsBackground.OnOrderEvents(_handlers);
+        PaymentsBackground.OnSettlementEvents(_handlers);
+    }
+
+    /// <summary>One more replica, reaching the database in its own way; the answer is its number.</summary>
+    public async Task<int> AddReplicaAsync(string connectionString)
+    {
         var web = WebApplication.CreateBuilder();
-        Configure(web);
+        Configure(web, connectionString);
         web.WebHost.UseUrls("http://127.0.0.1:0");
         web.Services.AddServiceDiscovery();
         web.Services.AddValidation();
@@ -56,41 +72,39 @@ public sealed class PaymentsApp : IAsyncLifetime
         web.Services.AddAuthentication("test").AddScheme<AuthenticationSchemeOptions, TestUsers>("test", null);
         web.Services.AddAuthorizationBuilder()
             .AddPolicy(Policies.SignedIn, policy => policy.RequireClaim("sub"))
+            .AddPolicy(Policies.SellerOrAdmin, policy => policy.RequireClaim("role", "seller", "admin"))
             .AddPolicy(Policies.PaymentsInternal, policy => policy.RequireClaim("scope", Policies.PaymentsInternal));
         web.AddPaymentsCore();
         web.AddServiceClient<OrderingClient>("ordering", http => http.SendServiceToken = false);
-        _web = web.Build();
-        _web.MapPayments();
-        await _web.StartAsync();
-
-        // Never started, so that nothing reads streams or sweeps by itself: its services are the workers' slices.
-        var workers = Host.CreateApplicationBuilder();
-        Configure(workers);
-        workers.Services.AddServiceDiscovery();
-        workers.AddPaymentsBackground();
-        _workers = workers.Build();
-        PaymentsBackground.OnPaymentEvents(_handlers);
-        PaymentsBackground.OnOrderEvents(_handlers);
+        _replicas.Add(web.Build());
+        _replicas[^1].MapPayments();
+        await _replicas[^1].StartAsync();
+        return _replicas.Count - 1;
     }
 
     public async Task DisposeAsync()
     {
-        await _web.DisposeAsync();
+        foreach (var replica in _replicas) await replica.DisposeAsync();
         _workers.Dispose();
         await Ordering.DisposeAsync();
         await Processor.DisposeAsync();
         await _infrastructure.DisposeAsync();
     }
 
-    public HttpClient ClientOf(Guid user, bool admin = false) =>
-        Client(admin ? $"{user} admin" : $"{user}");
+    /// <summary>Connection string of the database that all replicas share.</summary>
+    public string ConnectionString => _infrastructure.Database;
+
+    public HttpClient ClientOf(Guid user, bool admin = false, int replica = 0) =>
+        Client(admin ? $"{user} admin" : $"{user}", replica);
+
+    public HttpClient SellerClient(Guid seller) => Client($"{Guid.CreateVersion7()} seller {seller}");
 
     /// <summary>A service with the scope that the internal endpoints ask for.</summary>
     public HttpClient InternalClient() => Client("service");
 
-    public HttpClient Client(string? credentials)
+    public HttpClient Client(string? credentials, int replica = 0)
     {
-        var client = new HttpClient { BaseAddress = new Uri(_web.Urls.First()) };
+        var client = new HttpClient { BaseAddress = new Uri(_replicas[replica].Urls.First()) };
         if (credentials is not null) client.DefaultRequestHeaders.Authorization = new("Test", credentials);
         return client;
     }
@@ -124,19 +138,19 @@ public sealed class PaymentsApp : IAsyncLifetime
 
     public async Task<T> ScalarAsync<T>(string sql, object? parameters = null)
     {
-        await using var connection = await Database.Source.OpenConnectionAsync();
+        await using var connection = await _infrastructure.OpenAsync();
         return (await connection.ExecuteScalarAsync<T>(sql, parameters))!;
     }
 
     public async Task<int> ExecuteAsync(string sql, object? parameters = null)
     {
-        await using var connection = await Database.Source.OpenConnectionAsync();
+        await using var connection = await _infrastructure.OpenAsync();
         return await connection.ExecuteAsync(sql, parameters);
     }
 
     public async Task<IReadOnlyList<string>> EventsOfAsync(Guid key)
     {
-        await using var connection = await Database.Source.OpenConnectionAsync();
+        await using var connection = await _infrastructure.OpenAsync();
         return (await connection.QueryAsync<string>(
             "select type from outbox where key = @key order by id", new { key })).AsList();
     }
@@ -144,13 +158,13 @@ public sealed class PaymentsApp : IAsyncLifetime
     public Task<string> StatusAsync(Guid paymentId) =>
         ScalarAsync<string>("select status from payments where id = @paymentId", new { paymentId });
 
-    private void Configure(IHostApplicationBuilder builder)
+    private void Configure(IHostApplicationBuilder builder, string connectionString)
     {
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.Services.AddSingleton<TimeProvider>(Clock);
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
-            ["ConnectionStrings:paymentsdb"] = _infrastructure.Database,
+            ["ConnectionStrings:paymentsdb"] = connectionString,
             ["services:ordering:http:0"] = Ordering.Address,
             ["services:sandbox:http:0"] = Processor.Address,
             ["Sandbox:ApiKey"] = FakeProcessor.ApiKey,
@@ -163,7 +177,7 @@ public sealed class PaymentsApp : IAsyncLifetime
 
     private async Task<(string Type, string Payload)?> NextAsync()
     {
-        await using var connection = await Database.Source.OpenConnectionAsync();
+        await using var connection = await _infrastructure.OpenAsync();
         var rows = await connection.QueryAsync<(Guid Id, string Type, string Payload)>(
             "select event_id, type, payload::text from outbox order by id");
         foreach (var row in rows)

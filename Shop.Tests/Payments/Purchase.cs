@@ -14,16 +14,25 @@ public sealed class Purchase(PaymentsApp app)
 {
     public Guid User { get; } = Guid.CreateVersion7();
 
-    public OrderToPay Order => field ??= app.Ordering.Place(User);
+    public OrderToPay Order { get => field ??= app.Ordering.Place(User); private set; }
+
+    /// <summary>A buyer of these lines.</summary>
+    public static Purchase Of(PaymentsApp app, params OrderedLine[] lines)
+    {
+        var purchase = new Purchase(app);
+        purchase.Order = app.Ordering.Place(purchase.User, lines);
+        return purchase;
+    }
 
     public async Task<Answer> PayAsync(
-        string token = "tok_ok", string? key = "key-1", string method = "CARD", Guid? orderId = null, Guid? user = null)
+        string? token = "tok_ok", string? key = "key-1", string method = "CARD", Guid? orderId = null,
+        Guid? user = null, long? points = null)
     {
         using var client = app.ClientOf(user ?? User);
         using var request = new HttpRequestMessage(HttpMethod.Post, "/payments")
         {
             Content = JsonContent.Create(
-                new PayOrder.Request(orderId ?? Order.OrderId, method, token, null), options: ShopJson.Options),
+                new PayOrder.Request(orderId ?? Order.OrderId, method, token, points), options: ShopJson.Options),
         };
         if (key is not null) request.Headers.Add(IdempotencyKey.Header, key);
         using var response = await client.SendAsync(request);
@@ -48,6 +57,10 @@ public sealed class Purchase(PaymentsApp app)
     }
 
     public PaymentRequested Requested(Guid id) => new(id, Order.OrderId, User, app.Clock.GetUtcNow());
+
+    /// <summary>The whole order in points.</summary>
+    public Task<Answer> PayInPointsAsync(string key = "key-1", Guid? orderId = null) =>
+        PayAsync(token: null, key, "POINTS", orderId);
 
     public async Task<JsonElement> ShownAsync(Guid paymentId)
     {

@@ -6,7 +6,10 @@ using Microsoft.Extensions.Options;
 
 namespace Shop.Tests.Payments;
 
-/// <summary><c>Authorization: Test {user id}[ admin]</c> is that user, <c>Test service</c> is Ordering.</summary>
+/// <summary>
+/// <c>Authorization: Test {user id}[ admin]</c> or <c>[ seller {seller id}]</c> is that user, <c>Test service</c> is
+/// Ordering.
+/// </summary>
 internal sealed class TestUsers(
     IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
@@ -19,6 +22,7 @@ internal sealed class TestUsers(
         Claim[] claims = who == "service"
             ? [new("role", "service"), new("scope", "payments.internal")]
             : [new("sub", who), new("role", parts.Length > 2 ? parts[2] : "customer")];
+        if (parts.Length > 3) claims = [.. claims, new("seller_id", parts[3])];
         var identity = new ClaimsIdentity(claims, "test", "sub", "role");
         return Task.FromResult(AuthenticateResult.Success(new(new ClaimsPrincipal(identity), "test")));
     }

@@ -67,6 +67,8 @@ internal static class AccessTable
         new("ordering GET /internal/orders/{order}",                  401, 403, 403, 403, 403, 403, 200, 403),
         new("ordering POST /internal/orders/{order}/payment-attempts", 401, 403, 403, 403, 403, 403, 409, 403,
             """{"paymentId":"{new}","userId":"{user}"}"""),
+        new("ordering POST /internal/orders/{new}/refund-attempts",   401, 403, 403, 403, 403, 403, 404, 403,
+            """{"refundId":"{new}","lines":null,"restock":true}"""),
         new("ordering POST /internal/orders/hold-verdicts",           401, 403, 403, 403, 403, 403, 200, 403,
             """{"orderIds":["{new}"]}"""),
 
@@ -74,6 +76,18 @@ internal static class AccessTable
             $$"""{"orderId":"{payable}",{{Card}}}"""),
         new("payments GET /payments?orderId={order}",                 401, 200, 200, 200, 200, 200, 403, 403),
         new("payments GET /payments/{payment}",                       401, 200, 404, 404, 404, 200, 403, 403),
+        new("payments POST /payments/{new}/cancel",                   401, 404, 404, 404, 404, 404, 403, 403, ""),
+        new("payments POST /payments/{payment}/refunds",              401, 202, 404, 404, 404, 202, 403, 403,
+            """{"amount":1,"restock":false,"reason":"broken"}"""),
+        new("payments GET /refunds/{new}",                            401, 404, 404, 404, 404, 404, 403, 403),
+        new("payments GET /points",                                   401, 200, 200, 200, 200, 200, 403, 403),
+        new("payments GET /points/entries",                           401, 200, 200, 200, 200, 200, 403, 403),
+        new("payments POST /points/charge",                           401, 202, 202, 202, 202, 202, 403, 403,
+            """{"amount":1000,"cardToken":"tok_ok"}"""),
+        new("payments GET /settlements/daily?date=2026-01-01",        401, 403, 403, 200, 200, 200, 403, 403),
+        new("payments GET /settlements/monthly?month=2026-01",        401, 403, 403, 200, 200, 200, 403, 403),
+        new("payments GET /settlements/{new}/lines",                  401, 403, 403, 404, 404, 404, 403, 403),
+        new("payments GET /internal/refunds/{new}?paymentId={new}",     401, 403, 403, 403, 403, 403, 200, 403),
         new("payments POST /internal/payments",                       401, 403, 403, 403, 403, 403, 202, 403,
             $$"""
             {"paymentId":"{new}","orderId":"{new2}","userId":"{new}",{{Card}},"amount":1,"currency":"KRW","lines":[
@@ -122,20 +136,7 @@ internal static class AccessTable
             """{"url":"http://127.0.0.1:9/hook","events":["OrderPaid.v1"]}"""),
         new("ordering GET /webhooks",                                 401, 403, 403, 403, 403, 200, 403, 403),
         new("ordering DELETE /webhooks/{new}",                        401, 403, 403, 403, 403, 404, 403, 403),
-        new("ordering POST /internal/orders/{new}/refund-attempts",   401, 403, 403, 403, 403, 403, 404, 403,
-            """{"refundId":"{new}","lines":null,"restock":true}"""),
 
-        new("payments POST /payments/{new}/cancel",                   401, 404, 404, 404, 404, 404, 403, 403, ""),
-        new("payments POST /payments/{payment}/refunds",              401, 202, 404, 404, 404, 202, 403, 403,
-            """{"amount":1,"restock":false,"reason":"broken"}"""),
-        new("payments GET /refunds/{new}",                            401, 404, 404, 404, 404, 404, 403, 403),
-        new("payments GET /points",                                   401, 200, 200, 200, 200, 200, 403, 403),
-        new("payments GET /points/entries",                           401, 200, 200, 200, 200, 200, 403, 403),
-        new("payments POST /points/charge",                           401, 202, 202, 202, 202, 202, 403, 403,
-            """{"amount":1000,"cardToken":"tok_ok"}"""),
-        new("payments GET /settlements/daily?date=2026-01-01",        401, 403, 403, 200, 200, 200, 403, 403),
-        new("payments GET /settlements/monthly?month=2026-01",        401, 403, 403, 200, 200, 200, 403, 403),
-        new("payments GET /settlements/{new}/lines",                  401, 403, 403, 404, 404, 404, 403, 403),
 
         new("workers GET /proof",                                     401, 403, 403, 403, 403, 200, 200, 403),
     ];

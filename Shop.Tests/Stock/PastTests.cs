@@ -3,7 +3,9 @@ using Shop.Tests.Purchase;
 
 namespace Shop.Tests.Stock;
 
-/// <summary>What a purchase wrote stays as it is, even for the owner of the tables.</summary>
+/// <summary>
+/// What a purchase wrote stays as it is: the service has no right to change it, and the owner meets a trigger.
+/// </summary>
 [Collection(StockShopCollection.Name)]
 public sealed class PastTests(StockShop shop)
 {
@@ -12,7 +14,7 @@ public sealed class PastTests(StockShop shop)
     [InlineData("orderingdb", "order_lines", "order_id", "quantity = 1, amount_minor = unit_price_minor")]
     [InlineData("catalogdb", "stock_movements", "order_id", "quantity = quantity - 1")]
     [InlineData("paymentsdb", "payment_transitions", "payment_id", "cause = 'x'")]
-    public async Task The_owner_can_neither_change_nor_remove_the_rows_of_a_paid_order(
+    public async Task Neither_service_nor_owner_can_change_or_remove_the_rows_of_a_paid_order(
         string database, string table, string key, string change)
     {
         var product = await (await shop.SellerAsync()).NewProductAsync(units: 5);
@@ -44,6 +46,13 @@ public sealed class PastTests(StockShop shop)
             var refused = await Assert.ThrowsAsync<PostgresException>(
                 () => shop.ScalarAsync<int>(database, sql, parameters));
             Assert.Equal(PostgresErrorCodes.RestrictViolation, refused.SqlState);
+
+            await using var service = new NpgsqlConnection(await shop.RoleConnectionStringAsync(database));
+            await service.OpenAsync();
+            await using var command = new NpgsqlCommand(sql, service);
+            foreach (var value in parameters) command.Parameters.Add(new() { Value = value });
+            var denied = await Assert.ThrowsAsync<PostgresException>(() => command.ExecuteNonQueryAsync());
+            Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, denied.SqlState);
         }
     }
 }

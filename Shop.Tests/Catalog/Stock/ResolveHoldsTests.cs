@@ -181,6 +181,25 @@ public sealed class ResolveHoldsTests(CatalogFixture shop) : IClassFixture<Catal
     }
 
     [Fact]
+    public async Task Units_refunded_without_restock_stay_sold_and_what_the_rest_brings_back_is_the_rest()
+    {
+        var (kept, returned) = (await shop.ProductAsync(units: 10), await shop.ProductAsync(units: 10));
+        var order = await HoldAsync((kept, 3), (returned, 2));
+        await PaidAsync(order);
+
+        Assert.Equal(Verdict.Applied, await RefundedAsync(Guid.CreateVersion7(), order, (returned, 1)));
+        // The whole rest: two units of the one had been refunded for money alone, money without units of the other.
+        Assert.Equal(Verdict.Applied, await RefundedAsync(Guid.CreateVersion7(), order, (kept, 1), (returned, 1)));
+        Assert.Equal(Verdict.Applied, await RefundedAsync(Guid.CreateVersion7(), order, (kept, 0)));
+
+        Assert.Equal((8, 0), await LevelAsync(kept));
+        Assert.Equal((10, 0), await LevelAsync(returned));
+        Assert.Equal(
+            [("RECEIVED", 10), ("SOLD", -2), ("RESTOCKED", 1), ("RESTOCKED", 1)], await MovementsAsync(returned));
+        await shop.AssertSumsAsync();
+    }
+
+    [Fact]
     public async Task A_refund_before_the_commit_releases_units_that_the_commit_then_does_not_sell()
     {
         var product = await shop.ProductAsync(units: 10);

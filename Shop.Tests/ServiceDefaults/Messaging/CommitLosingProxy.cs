@@ -6,7 +6,8 @@ namespace Shop.Tests.ServiceDefaults.Messaging;
 
 /// <summary>
 /// Stands between a client and PostgreSQL. When told to, it passes the next COMMIT on, waits for the server's answer,
-/// and cuts the connection instead of passing that back: the client can't know that it is committed.
+/// and cuts the connection instead of passing that back: the client can't know that it is committed. Or it cuts the
+/// connection before the COMMIT is passed on: the client knows as little, and nothing is kept.
 /// </summary>
 public sealed class CommitLosingProxy : IAsyncDisposable
 {
@@ -17,6 +18,7 @@ public sealed class CommitLosingProxy : IAsyncDisposable
     private readonly NpgsqlConnectionStringBuilder _target;
     private readonly Task _accepting;
     private int _armed;
+    private int _armedBefore;
     private int _lost;
 
     public CommitLosingProxy(string connectionString)
@@ -36,6 +38,8 @@ public sealed class CommitLosingProxy : IAsyncDisposable
     public int Lost => Volatile.Read(ref _lost);
 
     public void LoseNextCommit() => Volatile.Write(ref _armed, 1);
+
+    public void CutBeforeNextCommit() => Volatile.Write(ref _armedBefore, 1);
 
     public async ValueTask DisposeAsync()
     {
@@ -82,6 +86,12 @@ public sealed class CommitLosingProxy : IAsyncDisposable
             {
                 if (toServer && buffer.AsSpan(0, count).IndexOf(Commit) >= 0)
                 {
+                    if (Interlocked.Exchange(ref _armedBefore, 0) == 1)
+                    {
+                        Interlocked.Increment(ref _lost);
+                        break;
+                    }
+
                     losing.Value |= Interlocked.Exchange(ref _armed, 0) == 1;
                 }
 

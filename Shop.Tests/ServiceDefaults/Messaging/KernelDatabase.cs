@@ -50,6 +50,7 @@ public sealed class KernelDatabase : IAsyncLifetime
         foreach (var name in Names)
         {
             await ExecuteAsync(ConnectionString("postgres"), $"drop database if exists {name} with (force)");
+            await ExecuteAsync(ConnectionString("postgres"), $"drop role if exists {name}_app");
         }
     }
 

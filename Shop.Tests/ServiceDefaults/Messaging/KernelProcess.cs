@@ -19,6 +19,9 @@ public sealed class KernelProcess : IAsyncDisposable
 
     public Database<KernelDb> Database => Services.GetRequiredService<Database<KernelDb>>();
 
+    /// <summary>Where the tables of <see cref="Database"/> are made and dropped.</summary>
+    public Npgsql.NpgsqlDataSource Owner => Services.GetRequiredService<DatabaseOwner<KernelDb>>().Source;
+
     public Database<OtherDb> OtherDatabase => Services.GetRequiredService<Database<OtherDb>>();
 
     public static async Task<KernelProcess> StartAsync(

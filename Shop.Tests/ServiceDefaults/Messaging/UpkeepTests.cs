@@ -27,7 +27,7 @@ public sealed class UpkeepTests(KernelDatabase databases) : KernelTests(database
         Assert.StartsWith("outbox_p", Assert.Single(homes), StringComparison.Ordinal);
         Assert.Equal(1, await CountAsync("select count(*) from outbox_default where occurred_at = @old", new { old }));
         // Its rows stay where they are: the partition of that hour can't be made any more, which is said, not thrown.
-        var left = await Partitions.EnsureAsync(process.Database.Source, old, 1, CancellationToken.None);
+        var left = await Partitions.EnsureAsync(process.Owner, old, 1, CancellationToken.None);
         Assert.Equal([$"outbox_p{old.UtcDateTime:yyyyMMddHH}"], left);
         await KernelDatabase.ExecuteAsync(Databases.Main, "delete from outbox_default");
     }
@@ -38,7 +38,7 @@ public sealed class UpkeepTests(KernelDatabase databases) : KernelTests(database
         await using var process = await StartAsync();
         var upkeep = process.Services.GetRequiredService<MessagingUpkeep>();
         var old = TimeProvider.System.GetUtcNow().AddDays(-3);
-        await Partitions.EnsureAsync(process.Database.Source, old, 1, CancellationToken.None);
+        await Partitions.EnsureAsync(process.Owner, old, 1, CancellationToken.None);
         await KernelDatabase.ExecuteAsync(Databases.Main, OldEventSql, new { at = old });
         await EventuallyAsync(
             async () => await CountAsync("select count(*) from group_progress where consumer_group = @Group") == 1,
