@@ -39,7 +39,8 @@ internal static class SettlementQuery
     /// <summary>The totals of a seller and category are in the order of these three.</summary>
     public sealed record Position(Guid SellerId, string Currency, string Category)
     {
-        public static string Of(Guid sellerId, string currency, string category) => $"{sellerId:N}|{currency}|{category}";
+        public static string Of(Guid sellerId, string currency, string category) =>
+            $"{sellerId:N}|{currency}|{category}";
 
         public static Position? Parse(string cursor) =>
             Decode(cursor)?.Split('|', 3) is [var seller, var currency, var category]

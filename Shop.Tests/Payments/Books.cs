@@ -32,36 +32,12 @@ internal static class Books
         return due.RefundId;
     }
 
-    /// <summary>A refund of a part, stored as whoever allocates one stores it; the workers give it back.</summary>
-    public static async Task<Guid> RefundPartAsync(
-        this PaymentsApp app, Purchase purchase, Guid paymentId, params (Guid Product, int Quantity, long Amount)[] lines)
+    /// <summary>The buyer sends units of a line back; the workers give the money back.</summary>
+    public static async Task<Guid> RefundUnitsAsync(
+        this PaymentsApp app, Purchase purchase, Guid paymentId, Guid productId, int quantity)
     {
-        var id = Guid.CreateVersion7();
-        await app.ExecuteAsync("""
-            update payments set card_refunded = card_refunded + @amount where id = @paymentId;
-            insert into refunds (id, payment_id, cause, owed, reason, restock, card, points, status, next_try_at,
-                                 created_at, updated_at)
-            values (@id, @paymentId, 'CUSTOMER', false, 'part', false, @amount, 0, 'REQUESTED', now(), now(), now());
-            insert into refund_lines
-            select @id, line.* from unnest(@products, @quantities, @amounts) as line
-            """, new
-        {
-            id,
-            paymentId,
-            amount = lines.Sum(line => line.Amount),
-            products = lines.Select(line => line.Product).ToArray(),
-            quantities = lines.Select(line => line.Quantity).ToArray(),
-            amounts = lines.Select(line => line.Amount).ToArray(),
-        });
-        await app.ExecuteAsync("""
-            update payment_lines l
-               set refunded_quantity = refunded_quantity + r.quantity, refunded_amount = refunded_amount + r.amount
-              from refund_lines r
-             where r.refund_id = @id and l.payment_id = @paymentId and l.product_id = r.product_id
-            """, new { id, paymentId });
-        await app.HandleAsync(
-            OnRefundRequested.Handle,
-            new RefundRequested(id, paymentId, purchase.Order.OrderId, app.Clock.GetUtcNow()));
+        var body = new { lines = new[] { new { productId, quantity } }, restock = true, reason = "sent back" };
+        var id = await app.RefundedAsync(purchase.User, paymentId, body, key: $"{Guid.CreateVersion7()}");
         await app.DeliverAsync();
         return id;
     }

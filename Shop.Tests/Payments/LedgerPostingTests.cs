@@ -51,8 +51,8 @@ public sealed class LedgerPostingTests(PaymentsApp app) : IClassFixture<Payments
 
         var refunds = new List<Guid>
         {
-            await app.RefundPartAsync(purchase, id, (line.ProductId, 1, 333)),
-            await app.RefundPartAsync(purchase, id, (line.ProductId, 1, 333)),
+            await app.RefundUnitsAsync(purchase, id, line.ProductId, 1),
+            await app.RefundUnitsAsync(purchase, id, line.ProductId, 1),
             await app.RefundRestAsync(purchase, id),
         };
 
@@ -82,7 +82,8 @@ public sealed class LedgerPostingTests(PaymentsApp app) : IClassFixture<Payments
         await app.CaptureLateAsync(id, 1_000);
         await app.DeliverAsync();
 
-        Assert.Equal("LATE_CAPTURE KRW card-clearing 1000\nLATE_CAPTURE KRW refunds -1000", await app.LedgerOfAsync(id));
+        Assert.Equal(
+            "LATE_CAPTURE KRW card-clearing 1000\nLATE_CAPTURE KRW refunds -1000", await app.LedgerOfAsync(id));
         Assert.Equal(
             "LATE_REFUND KRW card-clearing -1000\nLATE_REFUND KRW refunds 1000",
             await app.LedgerOfAsync(DerivedId.From(id, "LATE_CAPTURE")));

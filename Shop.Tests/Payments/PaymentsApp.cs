@@ -23,13 +23,18 @@ namespace Shop.Tests.Payments;
 /// </summary>
 public sealed class PaymentsApp : IAsyncLifetime
 {
+    // Ids that transactions running at the same time may commit after a later one.
+    private const int IdsInFlight = 200;
+
     public const string WebhookSecret = "webhook-secret-of-the-tests";
 
     private readonly InfrastructureFixture _infrastructure = new();
     private readonly HashSet<Guid> _delivered = [];
+    private readonly Queue<(string Type, string Payload)> _read = [];
     private readonly Subscriptions<PaymentsDb> _handlers = new("test");
     private readonly List<WebApplication> _replicas = [];
     private IHost _workers = null!;
+    private long _lastId;
 
     public FakeOrdering Ordering { get; } = new();
 
@@ -177,15 +182,21 @@ public sealed class PaymentsApp : IAsyncLifetime
 
     private async Task<(string Type, string Payload)?> NextAsync()
     {
+        if (_read.Count == 0) await ReadAsync();
+        return _read.TryDequeue(out var next) ? next : null;
+    }
+
+    private async Task ReadAsync()
+    {
         await using var connection = await _infrastructure.OpenAsync();
-        var rows = await connection.QueryAsync<(Guid Id, string Type, string Payload)>(
-            "select event_id, type, payload::text from outbox order by id");
+        var rows = await connection.QueryAsync<(long Id, Guid EventId, string Type, string Payload)>(
+            "select id, event_id, type, payload::text from outbox where id > @from order by id",
+            new { from = _lastId - IdsInFlight });
         foreach (var row in rows)
         {
-            if (_delivered.Add(row.Id)) return (row.Type, row.Payload);
+            if (_delivered.Add(row.EventId)) _read.Enqueue((row.Type, row.Payload));
+            _lastId = Math.Max(_lastId, row.Id);
         }
-
-        return null;
     }
 
     private async Task HandleAsync((string Type, string Payload) next)

@@ -30,7 +30,7 @@ public sealed class SettlementTests : IAsyncLifetime
         var line = Line() with { Quantity = 3, Amount = 1_000, Discount = 100 };
         var purchase = Purchase.Of(_app, line, Line() with { Category = "toys", Amount = 101 });
         var id = await purchase.PaidAsync();
-        var part = await _app.RefundPartAsync(purchase, id, (line.ProductId, 1, 333));
+        var part = await _app.RefundUnitsAsync(purchase, id, line.ProductId, 1);
         var rest = await _app.RefundRestAsync(purchase, id);
 
         Assert.Equal("CAPTURE books 3 1100 100 30 970\nCAPTURE toys 1 101 0 3 98", await _app.SettledAsync(id));

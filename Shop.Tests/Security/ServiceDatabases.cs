@@ -88,7 +88,7 @@ internal sealed record ServiceDatabase(string Name, string Owner, NpgsqlDataSour
 
     public override string ToString() => Name;
 
-    /// <summary>Runs a statement as the service's role. The answer is the SQLSTATE, empty where it went through.</summary>
+    /// <summary>Runs a statement as the service's role; answers the SQLSTATE, empty where it went through.</summary>
     public async Task<string> TryAsRoleAsync(string sql)
     {
         await using var connection = await Role.OpenConnectionAsync();
