@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Shop.Payments.Orders;
 using Shop.Payments.Refunds;
+using Shop.ServiceDefaults.Auditing;
 using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Idempotency;
@@ -47,7 +48,13 @@ internal static class CancelPayment
         if (!await GetPayment.SeenBy(db, user).AnyAsync(p => p.Id == id, ct)) return Problems.NotFound();
 
         // Dying after the commit: a void that is due is the sweep's business, with or without this call.
-        var payment = await database.TransactAsync(tx => WithdrawAsync(tx, id), ct);
+        var payment = await database.TransactAsync(
+            async tx =>
+            {
+                await tx.AuditAdminAsync(user, "cancel payment", $"payment {id}");
+                return await WithdrawAsync(tx, id);
+            },
+            ct);
         if (payment.Status == PaymentStatus.Processing)
         {
             return TypedResults.Accepted($"/payments/{id}", new Response(id, payment.Status));

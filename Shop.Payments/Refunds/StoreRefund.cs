@@ -1,6 +1,7 @@
 using Shop.Payments.Orders;
 using Shop.Payments.Payments;
 using Shop.Payments.Points;
+using Shop.ServiceDefaults.Auditing;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Faults;
@@ -100,6 +101,11 @@ internal static class StoreRefund
 
         await RefundRoom.TakeLinesAsync(tx, id, payment.Id, granted.Lines);
         await Refund.RecordAsync(tx, id, null, RefundStatus.Requested, RefundCauses.Customer);
+        if (attempt.UserId != payment.UserId)
+        {
+            await tx.AuditAsync($"{attempt.UserId}", $"refund {granted.Amount}", $"payment {payment.Id}");
+        }
+
         tx.Publish(new RefundRequested(id, payment.Id, taken.OrderId, tx.Now), taken.Version);
         return attempt.Accepted;
     }
