@@ -13,13 +13,13 @@ public sealed class RateLimitOptions
     /// <summary>Whoever is signed in, by user id.</summary>
     public RateLimit User { get; set; } = new() { PerSecond = 200, Burst = 400 };
 
-    /// <summary>Whoever is not, by network address.</summary>
-    public RateLimit Address { get; set; } = new() { PerSecond = 200, Burst = 400 };
+    /// <summary>Whoever is not, by network address: a whole office, or a shop's front, may come from one.</summary>
+    public RateLimit Address { get; set; } = new() { PerSecond = 1_000, Burst = 2_000 };
 
     /// <summary>
     /// Registering, logging in and refreshing, by network address: each costs a password hash or a guess.
     /// </summary>
-    public RateLimit SignIn { get; set; } = new() { PerSecond = 20, Burst = 200 };
+    public RateLimit SignIn { get; set; } = new() { PerSecond = 50, Burst = 1_000 };
 }
 
 /// <summary>A token bucket.</summary>
