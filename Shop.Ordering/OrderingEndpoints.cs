@@ -1,3 +1,4 @@
+using Shop.Ordering.Coupons;
 using Shop.Ordering.Orders;
 using Shop.Ordering.Refunds;
 using Shop.Ordering.Shipments;
@@ -28,6 +29,15 @@ internal static class OrderingEndpoints
         shipments.MapPost("/deliver", MoveShipment.Deliver).WithName("Deliver")
             .ProducesProblem(404).ProducesProblem(409);
 
+        var coupons = routes.MapGroup("/coupons").WithTags("Coupons").RequireAuthorization(Policies.SignedIn);
+        coupons.MapPost("/", CreateCoupon.Handle).WithName("CreateCoupon").RequireAuthorization(Policies.Admin)
+            .ProducesProblem(400).ProducesProblem(409);
+        coupons.MapGet("/", ListCoupons.Handle).WithName("ListCoupons").ProducesProblem(400);
+        coupons.MapGet("/me", ListMyCoupons.Handle).WithName("ListMyCoupons").ProducesProblem(400);
+        coupons.MapGet("/{id:guid}", ShowCoupon.Handle).WithName("ShowCoupon").ProducesProblem(404);
+        coupons.MapPost("/{id:guid}/claim", ClaimCoupon.Handle).WithName("ClaimCoupon")
+            .ProducesProblem(400).ProducesProblem(404).ProducesProblem(409).ProducesProblem(422);
+
         var services = routes.MapGroup("/internal/orders")
             .WithTags("Internal").RequireAuthorization(Policies.OrderingInternal);
         services.MapGet("/{id:guid}", ShowOrderInternally.Handle).WithName("ShowOrderInternally").ProducesProblem(404);
@@ -47,6 +57,16 @@ internal static class OrderingEndpoints
         builder.AddServiceClient<PaymentsClient>("payments");
         builder.Services.ConfigureHttpJsonOptions(
             json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, OrderingJson.Default));
+
+        // The gate of a rush for coupons; Ordering works without it, so its health does not depend on it.
+        builder.AddRedisClient("cache", settings => settings.DisableHealthChecks = true);
+        builder.AddCouponOptions();
+        builder.Services.AddSingleton<CouponGate>();
+        builder.Services.AddSingleton<ClaimCoupons>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<ClaimCoupons>().Shared);
+        // Not AddHostedService: for it the two are one, since they are of one type.
+        builder.Services.AddSingleton<IHostedService>(services => services.GetRequiredService<ClaimCoupons>().Looks);
+        builder.Services.AddSingleton<ApplyCoupon>();
 
         builder.Services.AddSingleton<FindPlaced>();
         builder.Services.AddHostedService(services => services.GetRequiredService<FindPlaced>().Shared);

@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Shop.Ordering.Coupons;
 using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
@@ -90,6 +91,7 @@ internal static class CancelOrder
         {
             case OrderVerdict.Done:
                 var version = OrderRows.Changed(await tx.QuerySingleOrDefaultAsync<long?>(CancelSql, change));
+                await SettleCoupons.GiveBackAsync(tx, order);
                 tx.Publish(new OrderCancelled(orderId, userId, reason, tx.Now), version);
                 break;
             case OrderVerdict.AwaitsPayment when !order.CancelRequested:

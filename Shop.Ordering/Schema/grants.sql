@@ -15,3 +15,7 @@ grant select, insert, delete on refund_attempt_lines to :"role";
 
 -- Shipments
 grant select, insert, update (status, shipped_at, delivered_at) on shipments to :"role";
+
+-- Coupons: terms are written once; a claim is never taken away.
+grant select, insert, update (issued) on coupons to :"role";
+grant select, insert, update (status, version, order_id, updated_at) on user_coupons to :"role";

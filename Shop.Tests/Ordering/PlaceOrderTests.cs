@@ -278,7 +278,7 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => store.RunAsync(order, default)));
 
-        Assert.Single(answers, answer => answer is not null);
+        Assert.Single(answers, answer => answer.At is not null);
         Assert.Equal(["OrderCreated.v1"], await app.EventsAsync(id));
         Assert.Equal(
             1, await app.ScalarAsync<long>("select count(*) from order_lines where order_id = @id", new { id }));

@@ -54,6 +54,8 @@ internal static class ServiceRights
         refund_attempts: select, insert, update (ended_at, failure, recover_at, status)
         refund_attempt_lines: select, insert, delete
         shipments: select, insert, update (delivered_at, shipped_at, status)
+        coupons: select, insert, update (issued)
+        user_coupons: select, insert, update (order_id, status, updated_at, version)
         """;
 
     private const string Payments = """
