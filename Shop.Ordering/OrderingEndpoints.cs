@@ -68,6 +68,8 @@ internal static class OrderingEndpoints
         builder.Services.AddSingleton<IHostedService>(services => services.GetRequiredService<ClaimCoupons>().Looks);
         builder.Services.AddSingleton<ApplyCoupon>();
 
+        builder.Services.AddSingleton<ShippingAddresses>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<ShippingAddresses>());
         builder.Services.AddSingleton<FindPlaced>();
         builder.Services.AddHostedService(services => services.GetRequiredService<FindPlaced>().Shared);
         builder.Services.AddSingleton<ReserveStock>();

@@ -1,5 +1,7 @@
+using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Shop.Ordering.Orders;
+using Shop.ServiceDefaults.Auditing;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Problems;
 
@@ -29,19 +31,24 @@ internal static class CreateCoupon
         string? Type = null, long? Amount = null, long? Percent = null, long? Cap = null);
 
     public static async Task<Results<Created<CouponView>, ProblemHttpResult>> Handle(
-        Request request, Database<OrderingDb> database, TimeProvider clock, CancellationToken ct)
+        Request request, ClaimsPrincipal user, Database<OrderingDb> database, TimeProvider clock, CancellationToken ct)
     {
         var now = clock.GetUtcNow().ToMicroseconds();
         if (CouponTerms.Parse(request, now, out var errors) is not { } terms) return Problems.Invalid(errors);
 
         // Dying after the commit: the coupon is there, and asking again says that its code is taken.
         var created = await database.TransactAsync(
-            tx => tx.QuerySingleOrDefaultAsync<Coupon>(Sql, new
+            async tx =>
             {
-                Id = Guid.CreateVersion7(now), terms.Code, terms.Type, terms.Amount, terms.Percent, terms.Cap,
-                terms.MinimumOrder, terms.Products, terms.Categories, Currency = Order.DefaultCurrency,
-                terms.TotalQuantity, terms.ValidFrom, terms.ValidUntil, Now = now,
-            }),
+                var coupon = await tx.QuerySingleOrDefaultAsync<Coupon>(Sql, new
+                {
+                    Id = Guid.CreateVersion7(now), terms.Code, terms.Type, terms.Amount, terms.Percent, terms.Cap,
+                    terms.MinimumOrder, terms.Products, terms.Categories, Currency = Order.DefaultCurrency,
+                    terms.TotalQuantity, terms.ValidFrom, terms.ValidUntil, Now = now,
+                });
+                if (coupon is not null) await tx.AuditAdminAsync(user, "create coupon", $"coupon {coupon.Id}");
+                return coupon;
+            },
             ct);
         return created is null
             ? Problems.Conflict("coupon-code-taken", "There is a coupon with this code.")

@@ -40,7 +40,8 @@ internal static class PlaceOrder
         }
 
         var userId = http.User.UserId();
-        var key = IdempotencyKey.Read(http, userId, Operation, placement, out var badKey);
+        var key = IdempotencyKey.Read(
+            http, userId, Operation, stages.Addresses.Hide(placement), out var badKey);
         if (badKey is not null) return Problems.Of(400, "idempotency-key-invalid", badKey);
         if (key is null && placement.Payment is not null)
         {
@@ -229,7 +230,7 @@ internal static class PlaceOrder
     /// <summary>What an order goes through, each shared by all that are under way.</summary>
     internal sealed record Stages(
         FindPlaced Find, ApplyCoupon Coupons, ReserveStock Reserve, StoreOrders Store, PayInOneCall Pay,
-        GiveBack GiveBack, OrderAnswers Answers);
+        GiveBack GiveBack, OrderAnswers Answers, ShippingAddresses Addresses);
 
     /// <param name="Id">Derived from the key where there is one.</param>
     private sealed record Attempt(

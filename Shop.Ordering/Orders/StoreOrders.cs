@@ -10,7 +10,8 @@ namespace Shop.Ordering.Orders;
 /// the next one, and each is answered after it. Whoever is already there under an order's id or key wins; an order
 /// whose coupon is gone goes on without it, or is not stored if it requires it.
 /// </summary>
-internal sealed class StoreOrders(Database<OrderingDb> database, OrderingOptions options)
+internal sealed class StoreOrders(
+    Database<OrderingDb> database, OrderingOptions options, ShippingAddresses addresses)
 {
     // An id that does not come back met a row of the same id or key: that is its caller's verdict alone. Sorted by id,
     // so that two batches take the unique rows in the same order.
@@ -33,6 +34,11 @@ internal sealed class StoreOrders(Database<OrderingDb> database, OrderingOptions
              order by id
                 on conflict do nothing
             returning id, status, payment_id
+        ), address_key as (
+            insert into address_keys (order_id, sealed)
+            select stored.id, keys.sealed
+              from stored join unnest(@Ids, @AddressKeys) as keys (id, sealed) using (id)
+             where keys.sealed is not null
         ), lines as (
             insert into order_lines (
                    order_id, product_id, line_no, seller_id, category, name, unit_price_minor, quantity,
@@ -58,7 +64,10 @@ internal sealed class StoreOrders(Database<OrderingDb> database, OrderingOptions
         new((items, ct) => FlushAsync(database, options, items, ct));
 
     public Task<Outcome> RunAsync(NewOrder order, CancellationToken ct) =>
-        Shared.RunAsync(new(order, order.ContentHash(), Activity.Current), ct);
+        Shared.RunAsync(new(order, order.ContentHash(), Seal(order), Activity.Current), ct);
+
+    private SealedAddress? Seal(NewOrder order) =>
+        order.ShippingAddress is { } address ? addresses.Seal(order.Id, address) : null;
 
     private static async Task<IReadOnlyList<Outcome>> FlushAsync(
         Database<OrderingDb> database, OrderingOptions options, IReadOnlyList<Item> items, CancellationToken ct)
@@ -88,7 +97,7 @@ internal sealed class StoreOrders(Database<OrderingDb> database, OrderingOptions
         var answers = new Outcome[items.Count];
         for (var i = 0; i < items.Count; i++)
         {
-            var (asked, _, activity) = items[i];
+            var (asked, _, _, activity) = items[i];
             if (!orders.Remove(asked.Id, out var order))
             {
                 answers[i] = new(asked, null, asked.CouponRequired ? refusals.GetValueOrDefault(asked.Id) : null);
@@ -133,7 +142,8 @@ internal sealed class StoreOrders(Database<OrderingDb> database, OrderingOptions
             CouponIds = Array.ConvertAll(orders, order => order.Coupon?.CouponId),
             CouponCodes = Array.ConvertAll(orders, order => order.Coupon?.Code),
             CouponsNotApplied = Array.ConvertAll(orders, order => order.CouponNotApplied),
-            Addresses = Array.ConvertAll(orders, order => order.ShippingAddress),
+            Addresses = Array.ConvertAll(items, item => item.Address?.Json),
+            AddressKeys = Array.ConvertAll(items, item => item.Address?.Key),
             Keys = Array.ConvertAll(orders, order => order.IdempotencyKey),
             Fingerprints = Array.ConvertAll(orders, order => order.Fingerprint),
             Hashes = Array.ConvertAll(items, item => item.ContentHash),
@@ -152,7 +162,8 @@ internal sealed class StoreOrders(Database<OrderingDb> database, OrderingOptions
         };
     }
 
-    internal sealed record Item(NewOrder Order, byte[] ContentHash, Activity? Activity);
+    internal sealed record Item(
+        NewOrder Order, byte[] ContentHash, SealedAddress? Address, Activity? Activity);
 
     /// <param name="Order">As it was stored: without its coupon, if that was optional and gone.</param>
     /// <param name="At">When; null where a row of its id or its key was there before, or its coupon is refused.</param>

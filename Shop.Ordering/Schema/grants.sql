@@ -6,6 +6,8 @@
 grant select, insert, update (
     status, version, payment_id, cancel_requested, cancel_reason, restock, answer_status, answer, recover_at, updated_at
 ) on orders to :"role";
+grant select, insert, update (sealed) on address_keys to :"role";
+grant select, insert, update (sealed) on stable_keys to :"role";
 grant select, insert on order_lines to :"role";
 grant select, insert on order_transitions to :"role";
 grant select, insert, update (status, failure, ended_at) on payment_attempts to :"role";

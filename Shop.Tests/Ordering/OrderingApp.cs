@@ -25,6 +25,8 @@ namespace Shop.Tests.Ordering;
 /// </summary>
 public sealed class OrderingApp : IAsyncLifetime
 {
+    public const string KeyEncryptionKey = "a-key-encryption-key-of-the-tests";
+
     private readonly InfrastructureFixture _servers = new();
     private readonly List<WebApplication> _replicas = [];
     private readonly TestKeys _keys = new();
@@ -183,6 +185,7 @@ public sealed class OrderingApp : IAsyncLifetime
             ["Http:RetryPauseMs"] = "5",
             ["Http:AttemptTimeoutSeconds"] = "20",
             ["Http:TotalTimeoutSeconds"] = "30",
+            ["Orders:KeyEncryptionKey"] = KeyEncryptionKey,
             ["Orders:TtlSeconds"] = "600",
             ["Orders:RecoveryAgeSeconds"] = "3600",
             ["Orders:OneCallWaitSeconds"] = "3",
