@@ -225,12 +225,13 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
         var paid = await ScalarAsync<long>("orderingdb", """
             select count(*) from orders where status in ('PAID', 'COMPLETED', 'PARTIALLY_REFUNDED', 'REFUNDED')
             """);
-        await CountBecomesAsync("catalogdb", "select count(*) from popularity_orders where counted_at is not null", paid);
+        await CountBecomesAsync(
+            "catalogdb", "select count(*) from popularity_orders where counted_at is not null", paid);
         await CountBecomesAsync(
             "paymentsdb", "select count(distinct payment_id) from settlement_lines where kind = 'CAPTURE'", paid);
-        await ScalarAsync<bool>("paymentsdb", EndTheDaySql, 1);
+        await ScalarAsync<bool>("paymentsdb", EndTheDaySql, 2);
         await CountBecomesAsync("paymentsdb", "select count(*) from settlement_days where status = 'CLOSED'", 1);
-        await ScalarAsync<bool>("paymentsdb", EndTheDaySql, -1);
+        await ScalarAsync<bool>("paymentsdb", EndTheDaySql, -2);
     }
 
     private Task<long> CountBecomesAsync(string database, string sql, long count) => Eventually.GetAsync(
