@@ -13,7 +13,8 @@ internal static class PopularityRules
             $"""
              with truth as ({RebuildPopularity.DaysOfFactsSql})
              select product_id as id,
-                    concat(day, ': ', d.quantity, ' for ', d.amount, ', facts ', t.quantity, ' for ', t.amount) as facts,
+                    concat(day, ': ', d.quantity, ' for ', d.amount, ', facts ', t.quantity, ' for ',
+                           t.amount) as facts,
                     (coalesce(t.quantity, 0), coalesce(t.amount, 0))
                     is distinct from (coalesce(d.quantity, 0), coalesce(d.amount, 0)) as offends
                from truth t

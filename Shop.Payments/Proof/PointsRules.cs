@@ -87,7 +87,8 @@ internal static class PointsRules
             "What the ledger says of a customer's points, to spend and held, is what the account has.",
             """
             select coalesce(a.user_id, l.user_id) as id,
-                   concat('available ', a.available, ', held ', a.held, ', ledger ', l.available, ', ', l.held) as facts,
+                   concat('available ', a.available, ', held ', a.held, ', ledger ', l.available, ', ',
+                          l.held) as facts,
                    coalesce(a.available, 0) <> coalesce(l.available, 0)
                    or coalesce(a.held, 0) <> coalesce(l.held, 0) as offends
               from points_accounts a

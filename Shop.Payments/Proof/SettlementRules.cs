@@ -2,7 +2,7 @@ using Shop.ServiceDefaults.Proof;
 
 namespace Shop.Payments.Proof;
 
-/// <summary>What Payments promises of settlement: every unit of money in it is explained by a line of an order.</summary>
+/// <summary>What Payments promises of settlement: a line of an order explains every unit of money.</summary>
 internal static class SettlementRules
 {
     public static readonly SqlRule[] All =
@@ -53,7 +53,7 @@ internal static class SettlementRules
             """),
 
         new("the-ledger-has-the-settled-lines",
-            "In the ledger transaction that lines name, a seller's sales entry is their net and the fees entry their fee.",
+            "In the ledger transaction of the lines a seller's sales entry is their net, the fees entry their fee.",
             """
             select l.ledger_transaction_id as id,
                    concat('seller ', l.seller_id, ': net ', l.net, ', ledger ', -e.amount) as facts,
