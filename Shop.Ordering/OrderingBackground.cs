@@ -31,9 +31,10 @@ public static class OrderingBackground
         builder.AddSubscriptions<OrderingDb>("ordering-stock", group => group
             .On<StockCommitFailed>(OnStockCommitFailed.Handle));
 
-        builder.AddProofRules<OrderingDb>(OrderRules.All);
+        builder.AddProofRules<OrderingDb>([.. OrderRules.All, .. CouponRules.All]);
         builder.AddRecoveryKind<OrderingDb>(RecoverPaymentStarts.Kind, RecoverPaymentStarts.WaitingSql);
         builder.AddRecoveryKind<OrderingDb>(RecoverPaymentStarts.CancelKind, RecoverPaymentStarts.CancelWaitingSql);
+        builder.AddRecoveryKind<OrderingDb>(RecoverRefundAttempts.Kind, RecoverRefundAttempts.WaitingSql);
         builder.AddSchedule(
             "expire-orders", TimeSpan.FromSeconds(options.ExpirySweepSeconds), ExpireOrders.RunAsync);
         builder.AddSchedule(

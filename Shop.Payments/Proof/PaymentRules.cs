@@ -54,6 +54,7 @@ internal static class PaymentRules
               left join (select refund_id, array_agg(to_status) as states
                            from refund_transitions
                           group by refund_id) as t on t.refund_id = r.id
+             where r.status <> 'ABANDONED'
             """),
 
         new("no-payment-is-stuck",

@@ -6,7 +6,22 @@ namespace Shop.Tests.Proof;
 /// </summary>
 internal static class Breaks
 {
-    private const string PaidOrder = "(select min(id::text)::uuid from orders where status = 'PAID')";
+    private const string PaidOrder =
+        "(select min(id::text)::uuid from orders where status = 'PAID' and coupon_id is null)";
+
+    private const string ReducedOrder =
+        "(select min(id::text)::uuid from orders where status = 'PAID' and coupon_id is not null)";
+
+    // A top-up has no lines and no order that would notice.
+    private const string RefundedTopUp = """
+        charged as (
+            update payments set card_refunded = card_refunded + 1
+             where id = (select min(id::text)::uuid from payments where purpose = 'TOP_UP' and status = 'COMPLETED')
+            returning id)
+        """;
+
+    // An account of an order's buyer, and no other one of the books.
+    private const string SomeAccount = "(select min(user_id::text)::uuid from points_accounts where entries > 1)";
 
     public static readonly Break[] All =
     [
@@ -39,7 +54,8 @@ internal static class Breaks
             select order_id from one
             """),
         new("what-was-given-back-was-given-back-by-refunds", "catalogdb",
-            "delete from restocks returning order_id"),
+            "delete from restocks where (refund_id, product_id) = (select refund_id, product_id from restocks "
+            + "where quantity > 0 order by 1, 2 limit 1) returning order_id"),
         new("a-tombstone-holds-nothing", "catalogdb",
             """
             with tombstone as (
@@ -58,8 +74,8 @@ internal static class Breaks
         new("an-orders-total-is-the-sum-of-its-lines", "orderingdb",
             $"""
              update orders set subtotal_minor = subtotal_minor + 1, discount_minor = discount_minor + 1
-              where id = {PaidOrder};
-             update orders set content_hash = order_content_hash(id) where id = {PaidOrder} returning id
+              where id = {ReducedOrder};
+             update orders set content_hash = order_content_hash(id) where id = {ReducedOrder} returning id
              """),
         new("an-orders-last-transition-is-its-state", "orderingdb",
             "update order_transitions set status = 'CANCELLED' where status = 'EXPIRED' returning order_id"),
@@ -94,7 +110,8 @@ internal static class Breaks
                                       next_ask_at, created_at, updated_at)
                 select gen_random_uuid(), order_id, gen_random_uuid(), method, card_token, currency, amount,
                        card_amount, points_amount, 'REQUESTED', 'a test', '\x00', 202, '{}', now(), now(), now()
-                  from payments where id = (select min(id::text)::uuid from payments where status = 'COMPLETED')
+                  from payments where id = (select min(id::text)::uuid from payments
+                                             where status = 'COMPLETED' and purpose = 'ORDER')
                 returning id, order_id),
             transition as (
                 insert into payment_transitions (payment_id, version, to_status, cause, at)
@@ -104,7 +121,8 @@ internal static class Breaks
         new("refunds-stay-within-the-capture", "paymentsdb",
             """
             update payments set card_refunded = 1
-             where id = (select min(id::text)::uuid from payments where status = 'COMPLETED' and card_refunded = 0)
+             where id = (select min(id::text)::uuid from payments where status = 'COMPLETED' and card_refunded = 0
+                                                                 and card_captured > 0)
             returning id
             """),
         new("a-payments-last-transition-is-its-state", "paymentsdb",
@@ -129,18 +147,8 @@ internal static class Breaks
             select id, 1, 'PROCESSING', 'a test', now() from stuck
             returning payment_id
             """),
-        new("no-refund-is-stuck", "paymentsdb",
-            """
-            with gone as (delete from refund_transitions where to_status = 'COMPLETED')
-            update refunds set status = 'PROCESSING', next_try_at = now(), created_at = now() - interval '1 hour'
-            returning id
-            """),
-        new("no-refund-is-tried-in-vain", "paymentsdb",
-            """
-            with gone as (delete from refund_transitions where to_status = 'COMPLETED')
-            update refunds set status = 'PROCESSING', next_try_at = now(), try_count = 100
-            returning id
-            """),
+        new("no-refund-is-stuck", "paymentsdb", OpenRefund(tries: 0, age: "1 hour")),
+        new("no-refund-is-tried-in-vain", "paymentsdb", OpenRefund(tries: 100, age: "0")),
 
         new("a-paid-order-has-one-completed-payment-of-its-total", "orderingdb",
             $"""
@@ -150,7 +158,7 @@ internal static class Breaks
                from (select sum(quantity) as units from order_lines where order_id = {PaidOrder}) as lines
               where id = {PaidOrder};
              update orders set content_hash = order_content_hash(id) where id = {PaidOrder} returning id
-             """),
+             """, "what-popularity-counts-is-what-was-paid-for"),
         new("money-that-is-kept-belongs-to-a-paid-order", "orderingdb",
             $"""
              delete from shipments where order_id = {PaidOrder};
@@ -158,7 +166,7 @@ internal static class Breaks
              update order_transitions set status = 'CANCELLED' where order_id = {PaidOrder} and status = 'PAID';
              update orders set status = 'CANCELLED', updated_at = now() + interval '1 hour' where id = {PaidOrder}
              returning id
-             """),
+             """, "what-popularity-counts-is-what-was-paid-for"),
         new("the-hold-of-a-paid-order-is-committed", "catalogdb",
             """
             with sold as (
@@ -200,21 +208,239 @@ internal static class Breaks
                                       points_amount, card_captured, status, failure, created_at, updated_at)
                 values (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'CARD', 'tok_ok', 'KRW', 1, 1, 0, 1,
                         'FAILED', 'a test', now(), now())
-                returning id)
+                returning id),
+            posted as (
+                insert into ledger_transactions (id, source_id, kind, currency, entry_count, at)
+                select gen_random_uuid(), id, 'LATE_CAPTURE', 'KRW', 2, now() from invented
+                returning id),
+            entries as (
+                insert into ledger_entries (transaction_id, account, amount)
+                select posted.id, account, amount
+                  from posted, (values ('card-clearing', 1), ('refunds', -1)) as entry (account, amount))
             insert into payment_transitions (payment_id, version, to_status, cause, at)
             select id, 1, 'FAILED', 'a test', now() from invented
             returning payment_id
             """),
         new("the-processors-refunds-are-our-card-refunds", "paymentsdb",
+            $"""
+             with {RefundedTopUp},
+             invented as (
+                 insert into refunds (id, payment_id, cause, owed, reason, restock, card, points, status, created_at,
+                                      updated_at)
+                 select gen_random_uuid(), id, 'ORDER', true, 'a test', false, 1, 0, 'COMPLETED', now(), now()
+                   from charged
+                 returning id),
+             posted as (
+                 insert into ledger_transactions (id, source_id, kind, currency, entry_count, at)
+                 select gen_random_uuid(), id, 'REFUND', 'KRW', 2, now() from invented
+                 returning id),
+             entries as (
+                 insert into ledger_entries (transaction_id, account, amount)
+                 select posted.id, account, amount
+                   from posted, (values ('card-clearing', -1), ('refunds', 1)) as entry (account, amount))
+             insert into refund_transitions (refund_id, to_status, cause, at)
+             select id, 'COMPLETED', 'a test', now() from invented
+             returning refund_id
+             """),
+
+        new("points-are-the-sum-of-their-entries", "paymentsdb",
+            $"update points_accounts set entries = entries + 1 where user_id = {SomeAccount} returning user_id"),
+        new("each-points-entry-continues-the-one-before", "paymentsdb",
+            $"""
+             update points_entries set balance = balance + 1 where user_id = {SomeAccount} and number = 1
+             returning user_id
+             """),
+        new("a-points-account-is-the-sum-of-its-lots", "paymentsdb",
+            $"""
+             insert into points_lots (id, user_id, amount, available, expires_at, created_at)
+             values (gen_random_uuid(), {SomeAccount}, 1, 1, now() + interval '1 day', now()) returning user_id
+             """),
+        new("held-points-are-those-of-live-holds", "paymentsdb",
+            $"""
+             insert into points_holds (id, user_id, amount, status, created_at, updated_at)
+             values (gen_random_uuid(), {SomeAccount}, 1, 'HELD', now(), now()) returning user_id
+             """, "a-hold-of-points-is-the-sum-of-its-parts"),
+        new("a-lot-holds-what-live-holds-took-of-it", "paymentsdb",
+            $"""
+             alter table points_lots drop constraint points_lots_held_check;
+             insert into points_lots (id, user_id, amount, available, held, expires_at, created_at)
+             select gen_random_uuid(), {SomeAccount}, 1, 0, held, now() + interval '1 day', now()
+               from (values (1), (-1)) as lot (held)
+             returning id
+             """),
+        new("a-hold-of-points-is-the-sum-of-its-parts", "paymentsdb",
             """
-            with renamed as (
-                update refunds set id = md5(id::text)::uuid),
-            transitions as (
-                update refund_transitions set refund_id = md5(refund_id::text)::uuid),
-            lines as (
-                update refund_lines set refund_id = md5(refund_id::text)::uuid)
-            select id from refunds union all select md5(id::text)::uuid from refunds
+            update points_hold_lots set amount = amount + 1
+             where (hold_id, lot_id) = (select hold_id, lot_id from points_hold_lots order by 1, 2 limit 1)
+            returning hold_id
             """),
+        new("the-ledger-owes-each-customer-its-points", "paymentsdb",
+            $"""
+             with posted as (
+                 insert into ledger_transactions (id, source_id, kind, currency, entry_count, at)
+                 values (gen_random_uuid(), gen_random_uuid(), 'A_TEST', 'KRW', 2, now())
+                 returning id)
+             insert into ledger_entries (transaction_id, account, amount)
+             select posted.id, account || {SomeAccount}, amount
+               from posted, (values ('customer-points:', 1), ('held-points:', -1)) as entry (account, amount)
+             returning split_part(account, ':', 2)::uuid
+             """),
+
+        new("every-ledger-transaction-sums-to-zero", "paymentsdb",
+            """
+            update ledger_transactions set entry_count = entry_count + 1
+             where id = (select min(id::text)::uuid from ledger_transactions)
+            returning id
+            """),
+        new("the-ledger-has-what-was-captured-less-refunds", "paymentsdb",
+            """
+            with posted as (
+                insert into ledger_transactions (id, source_id, kind, currency, entry_count, at)
+                select gen_random_uuid(), min(id::text)::uuid, 'A_TEST', 'KRW', 2, now() from payments
+                returning id, source_id),
+            entries as (
+                insert into ledger_entries (transaction_id, account, amount)
+                select posted.id, account, amount
+                  from posted, (values ('card-clearing', 1), ('refunds', -1)) as entry (account, amount))
+            select source_id from posted
+            """),
+        new("refunds-of-a-line-stay-within-it", "paymentsdb",
+            """
+            update payment_lines set refunded_amount = refunded_amount + 1
+             where (payment_id, product_id) = (select payment_id, product_id from payment_lines
+                                                where refunded_amount < amount order by 1, 2 limit 1)
+            returning payment_id
+            """),
+        new("a-refund-is-the-sum-of-its-lines", "paymentsdb",
+            """
+            with failed as (
+                insert into refunds (id, payment_id, cause, owed, reason, restock, card, points, status, failure,
+                                     user_id, idempotency_key, fingerprint, answer_status, answer, created_at,
+                                     updated_at)
+                select gen_random_uuid(), id, 'CUSTOMER', false, 'a test', false, 1, 0, 'FAILED', 'a test',
+                       user_id, 'a test', '\x00', 202, '{}', now(), now()
+                  from payments where id = (select min(id::text)::uuid from payments
+                                             where status = 'COMPLETED' and purpose = 'ORDER')
+                returning id)
+            insert into refund_transitions (refund_id, to_status, cause, at)
+            select id, 'FAILED', 'a test', now() from failed
+            returning refund_id
+            """),
+
+        new("what-was-captured-is-settled-line-by-line", "paymentsdb",
+            """
+            update payment_lines set discount = discount + 1
+             where (payment_id, product_id) = (select source_id, product_id from settlement_lines
+                                                where kind = 'CAPTURE' order by 1, 2 limit 1)
+            returning payment_id
+            """),
+        new("what-was-refunded-is-settled-line-by-line", "paymentsdb",
+            """
+            update refund_shares set discount = discount + 1
+             where (refund_id, product_id) = (select refund_id, product_id from refund_shares order by 1, 2 limit 1)
+            returning refund_id
+            """),
+        new("nothing-else-is-settled", "paymentsdb",
+            """
+            with day as (insert into settlement_days (day) values ('2000-01-01') returning day)
+            insert into settlement_lines (source_id, product_id, kind, statement_id, day, seller_id, category,
+                                          payment_id, order_id, quantity, gross, discount, fee, net, currency,
+                                          ledger_transaction_id, occurred_at)
+            select gen_random_uuid(), product_id, 'CAPTURE', statement_id, day.day, seller_id, category, payment_id,
+                   order_id, 0, 0, 0, 0, 0, currency, ledger_transaction_id, occurred_at
+              from day, (select * from settlement_lines where kind = 'CAPTURE' limit 1) as line
+            returning source_id
+            """),
+        new("the-ledger-has-the-settled-lines", "paymentsdb",
+            """
+            with lowered as (
+                update ledger_entries set amount = amount - 1
+                 where (transaction_id, account) = (
+                       select ledger_transaction_id, 'sales:' || seller_id from settlement_lines
+                        where kind = 'CAPTURE' order by 1, 2 limit 1)
+                returning transaction_id),
+            added as (
+                insert into ledger_entries (transaction_id, account, amount)
+                select transaction_id, 'refunds', 1 from lowered)
+            update ledger_transactions t set entry_count = entry_count + 1 from lowered
+             where t.id = lowered.transaction_id
+            returning t.id
+            """),
+        new("a-closed-days-statements-are-their-lines", "paymentsdb",
+            """
+            update settlement_statements set line_count = line_count + 1
+             where id = (select min(id::text)::uuid from settlement_statements)
+            returning id
+            """),
+
+        new("popularity-of-a-day-is-the-sum-of-its-facts", "catalogdb",
+            """
+            update popularity_days set quantity = quantity + 1
+             where (day, product_id) = (select day, product_id from popularity_days order by 1, 2 limit 1)
+            returning product_id
+            """),
+        new("products-bought-together-are-the-orders-with-both", "catalogdb",
+            """
+            update popularity_pairs set orders = orders + 1
+             where (product_id, other_id) = (select product_id, other_id from popularity_pairs order by 1, 2 limit 1)
+            returning product_id
+            """),
+        new("popularity-takes-back-no-more-than-was-sold", "catalogdb", TakeBack("f.amount + 1"),
+            "what-popularity-takes-back-is-what-was-refunded"),
+        new("what-popularity-counts-is-what-was-paid-for", "catalogdb",
+            """
+            with one as (
+                update popularity_facts set quantity = quantity + 1
+                 where id = (select min(id) from popularity_facts where source_id = order_id)
+                returning order_id, product_id),
+            day as (
+                update popularity_days d set quantity = d.quantity + 1
+                  from one join popularity_orders o on o.order_id = one.order_id
+                 where d.day = o.day and d.product_id = one.product_id)
+            select order_id from one
+            """),
+        new("what-popularity-takes-back-is-what-was-refunded", "catalogdb", TakeBack("1")),
+
+        new("no-refund-attempt-is-stuck", "orderingdb",
+            $"""
+             insert into refund_attempts (refund_id, order_id, payment_id, restock, status, recover_at, started_at)
+             select gen_random_uuid(), id, payment_id, false, 'REQUESTED', now(), now() - interval '1 hour'
+               from orders where id = {PaidOrder}
+             returning refund_id
+             """),
+        new("a-refund-attempt-ends-as-its-refund", "orderingdb",
+            $"""
+             insert into refund_attempts (refund_id, order_id, payment_id, restock, status, failure, started_at,
+                                          ended_at)
+             select gen_random_uuid(), id, payment_id, false, 'FAILED', 'a test', now(), now()
+               from orders where id = {PaidOrder}
+             returning refund_id
+             """),
+
+        new("no-more-coupons-are-issued-than-there-are", "orderingdb",
+            """
+            update coupons set issued = issued + 1
+             where id = (select min(id::text)::uuid from coupons where issued < total_quantity)
+            returning id
+            """),
+        new("a-coupon-in-use-belongs-to-a-live-order", "orderingdb",
+            """
+            with issued as (
+                update coupons set issued = issued + 1
+                 where id = (select min(id::text)::uuid from coupons where issued < total_quantity)
+                returning id)
+            insert into user_coupons (id, coupon_id, user_id, status, order_id, claimed_at, updated_at)
+            select gen_random_uuid(), id, gen_random_uuid(), 'HELD',
+                   (select min(id::text)::uuid from orders where status = 'CREATED'), now(), now()
+              from issued
+            returning id
+            """),
+        new("a-reduced-order-has-its-coupon", "orderingdb",
+            $"""
+             with held as (select id, order_id from user_coupons where order_id = {ReducedOrder})
+             update user_coupons u set status = 'ISSUED', order_id = null from held where u.id = held.id
+             returning held.order_id
+             """),
 
         new("every-event-is-applied-by-every-group", "orderingdb",
             """
@@ -227,6 +453,40 @@ internal static class Breaks
             returning event_id
             """),
     ];
+
+    /// <summary>A refund on its way that has been there for so long and was tried so often.</summary>
+    private static string OpenRefund(int tries, string age) =>
+        $"""
+         with {RefundedTopUp},
+         refund as (
+             insert into refunds (id, payment_id, cause, owed, reason, restock, card, points, status, next_try_at,
+                                  try_count, created_at, updated_at)
+             select gen_random_uuid(), id, 'ORDER', true, 'a test', false, 1, 0, 'PROCESSING', now(), {tries},
+                    now() - interval '{age}', now()
+               from charged
+             returning id)
+         insert into refund_transitions (refund_id, to_status, cause, at)
+         select id, 'PROCESSING', 'a test', now() from refund
+         returning refund_id
+         """;
+
+    /// <summary>Money that a refund nobody knows of takes out of an order without any, and out of its day.</summary>
+    private static string TakeBack(string amount) =>
+        $"""
+         with one as (
+             insert into popularity_facts (order_id, product_id, source_id, quantity, amount)
+             select f.order_id, f.product_id, gen_random_uuid(), 0, -({amount})
+               from popularity_facts f
+              where not exists (select from popularity_facts r
+                                 where r.order_id = f.order_id and r.source_id <> r.order_id)
+              order by f.id limit 1
+             returning order_id, product_id, amount),
+         day as (
+             update popularity_days d set amount = d.amount + one.amount
+               from one join popularity_orders o on o.order_id = one.order_id
+              where d.day = o.day and d.product_id = one.product_id)
+         select order_id from one
+         """;
 
     /// <param name="Sql">Damages the data; its last statement answers the ids of the offenders.</param>
     /// <param name="Also">Rules that the same damage must break too.</param>

@@ -1,3 +1,5 @@
+using Shop.Ordering.Proof;
+using Shop.ServiceDefaults.Proof;
 using Shop.Tests.Fixtures;
 using Shop.Tests.Purchase;
 using Shop.Tests.Stock;
@@ -12,47 +14,9 @@ public sealed class CouponShop() : ShopApp(new ShopAppOptions
     Settings = new Dictionary<string, string>(StockShop.Crowded) { ["Coupons:ExpirySweepSeconds"] = "0.5" },
 })
 {
-    /// <summary>What must hold of all coupons at any time: offending ids, and how many rows were looked at.</summary>
-    internal static readonly string[] Rules =
-    [
-        // Issued is what is counted, within the total, one a user.
-        """
-        select array_agg(c.id) filter (where c.issued > c.total_quantity or c.issued <> claims.count
-                                          or claims.count <> claims.users), count(*)
-          from coupons c
-         cross join lateral (select count(*), count(distinct user_id) as users
-                               from user_coupons where coupon_id = c.id) claims
-        """,
-        // A coupon that is held or used belongs to a live order, which was reduced by it.
-        """
-        select array_agg(u.id) filter (where o.id is null or o.coupon_id is distinct from u.coupon_id
-                                          or o.user_id is distinct from u.user_id
-                                          or case u.status
-                                             when 'HELD' then o.status not in ('CREATED', 'PAYMENT_PENDING')
-                                             else o.status not in (
-                                                  'PAID', 'COMPLETED', 'PARTIALLY_REFUNDED', 'REFUNDED') end), count(*)
-          from user_coupons u
-          left join orders o on o.id = u.order_id
-         where u.status in ('HELD', 'USED')
-        """,
-        // A live order that was reduced has its coupon.
-        """
-        select array_agg(o.id) filter (where u.id is null), count(*)
-          from orders o
-          left join user_coupons u on u.order_id = o.id and u.coupon_id = o.coupon_id
-                and u.status = case when o.status in ('CREATED', 'PAYMENT_PENDING') then 'HELD' else 'USED' end
-         where o.coupon_id is not null
-           and o.status in ('CREATED', 'PAYMENT_PENDING', 'PAID', 'COMPLETED', 'PARTIALLY_REFUNDED')
-        """,
-        // The discount of an order is that of its lines.
-        """
-        select array_agg(o.id) filter (where o.discount_minor <> l.discount or o.total_minor <> l.amount), count(*)
-          from orders o
-         cross join lateral (select sum(discount_minor) as discount, sum(amount_minor) as amount
-                               from order_lines where order_id = o.id) l
-         where o.status <> 'ABANDONED' and o.coupon_id is not null
-        """,
-    ];
+    /// <summary>What must hold of all coupons at any time, and of the orders that they reduce.</summary>
+    private static readonly SqlRule[] Rules =
+        [.. CouponRules.All, OrderRules.All.Single(rule => rule.Name == "an-orders-total-is-the-sum-of-its-lines")];
 
     private readonly SemaphoreSlim _signingIn = new(1, 1);
     private HttpClient[] _crowd = [];
@@ -90,10 +54,11 @@ public sealed class CouponShop() : ShopApp(new ShopAppOptions
         var looked = new long[Rules.Length];
         for (var i = 0; i < Rules.Length; i++)
         {
-            var sql = $"select coalesce(cardinality(r.offenders), 0) from ({Rules[i]}) as r (offenders, checked)";
-            Assert.Equal(0, await ScalarAsync<int>("orderingdb", sql));
-            looked[i] = await ScalarAsync<long>(
-                "orderingdb", $"select r.checked from ({Rules[i]}) as r (offenders, checked)");
+            var (sql, name) = ($"({Rules[i].Sql}) as checked", Rules[i].Name);
+            var offending = await ScalarAsync<long>(
+                "orderingdb", $"select count(*) filter (where offends) from {sql}");
+            Assert.True(offending == 0, name);
+            looked[i] = await ScalarAsync<long>("orderingdb", $"select count(*) from {sql}");
         }
 
         return looked;
