@@ -1,6 +1,8 @@
 using Microsoft.EntityFrameworkCore;
+using Shop.Ordering.Notifications;
 using Shop.Ordering.Orders;
 using Shop.Ordering.Shipments;
+using Shop.Ordering.Webhooks;
 
 namespace Shop.Ordering;
 
@@ -10,6 +12,12 @@ public sealed class OrderingDb(DbContextOptions<OrderingDb> options) : DbContext
     internal DbSet<Order> Orders => Set<Order>();
 
     internal DbSet<OrderTransition> Transitions => Set<OrderTransition>();
+
+    internal DbSet<Notification> Notifications => Set<Notification>();
+
+    internal DbSet<Webhook> Webhooks => Set<Webhook>();
+
+    internal DbSet<WebhookDelivery> WebhookDeliveries => Set<WebhookDelivery>();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
@@ -29,6 +37,10 @@ public sealed class OrderingDb(DbContextOptions<OrderingDb> options) : DbContext
         modelBuilder.Entity<Shipment>().ToTable("shipments").HasKey(shipment => shipment.Id);
         modelBuilder.Entity<OrderTransition>().ToTable("order_transitions")
             .HasKey(transition => new { transition.OrderId, transition.Version });
+        modelBuilder.Entity<Notification>().ToTable("notifications").HasKey(notification => notification.Id);
+        modelBuilder.Entity<Webhook>().ToTable("webhooks").HasKey(webhook => webhook.Id);
+        modelBuilder.Entity<WebhookDelivery>().ToTable("webhook_deliveries")
+            .HasKey(delivery => new { delivery.WebhookId, delivery.EventId });
 
         foreach (var property in modelBuilder.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
         {

@@ -54,6 +54,11 @@ internal static class ServiceRights
         refund_attempts: select, insert, update (ended_at, failure, recover_at, status)
         refund_attempt_lines: select, insert, delete
         shipments: select, insert, update (delivered_at, shipped_at, status)
+        notifications: select, insert
+        webhooks: select, insert, update (failures, resume_at), delete
+        webhook_deliveries: select, insert, update (attempts, delivered_at, given_up_at, last_error, next_at), delete
+        feed_rows: select, insert, delete
+        feed_sender: select, update (failures, last_error, lent_until)
         """;
 
     private const string Payments = """

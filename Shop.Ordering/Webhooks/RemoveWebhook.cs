@@ -1,0 +1,18 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Problems;
+
+namespace Shop.Ordering.Webhooks;
+
+/// <summary>Ends a webhook: what was not sent yet goes with it.</summary>
+internal static class RemoveWebhook
+{
+    private const string DeleteSql = "delete from webhooks where id = @id";
+
+    public static async Task<Results<NoContent, ProblemHttpResult>> Handle(
+        Guid id, Database<OrderingDb> database, CancellationToken ct)
+    {
+        var removed = await database.TransactAsync(tx => tx.ExecuteAsync(DeleteSql, new { id }), ct);
+        return removed == 1 ? TypedResults.NoContent() : Problems.NotFound();
+    }
+}
