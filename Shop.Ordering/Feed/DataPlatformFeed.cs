@@ -6,7 +6,7 @@ namespace Shop.Ordering.Feed;
 
 internal static class DataPlatformFeed
 {
-    /// <summary>Adds the group and its sender, if there is a target: a group that nobody empties owes nothing.</summary>
+    /// <summary>Adds the group and its sender, if there is a target; without one nothing is owed or kept.</summary>
     public static void AddFeed(this IHostApplicationBuilder builder)
     {
         var options = builder.Configuration.GetSection(FeedOptions.Section).Get<FeedOptions>() ?? new();

@@ -1,6 +1,6 @@
 namespace Shop.Ordering.Feed;
 
-/// <summary>Configuration section <c>Feed</c>: where the data platform gets all events. Without a target it is off.</summary>
+/// <summary>Configuration section <c>Feed</c>: where the data platform gets all events. Off without a target.</summary>
 public sealed class FeedOptions
 {
     public const string Section = "Feed";

@@ -12,7 +12,7 @@ internal sealed record FeedBatch(DateTimeOffset At, long First, long Last, IEnum
     public byte[] ToNdjson() => Encoding.UTF8.GetBytes(string.Concat(Lines.Select(line => line + '\n')));
 }
 
-/// <summary>Where batches go: to an address, or into a folder. A batch may come twice; its lines name their events.</summary>
+/// <summary>Where batches go: an address or a folder. A batch may come twice; its lines name their events.</summary>
 internal abstract class FeedTarget
 {
     /// <summary>The target that is configured, or null.</summary>

@@ -7,7 +7,7 @@ using Shop.ServiceDefaults.Problems;
 
 namespace Shop.Ordering.Webhooks;
 
-/// <summary>An admin gives an address that is to hear of events. The secret that signs them is answered here only.</summary>
+/// <summary>An admin gives an address that is to hear of events. The secret that signs them is shown here only.</summary>
 internal static class RegisterWebhook
 {
     private const int MaxWebhooks = 50;
@@ -58,7 +58,7 @@ internal static class RegisterWebhook
             : Problems.Conflict("too-many-webhooks", $"There are {MaxWebhooks} webhooks already; remove one.");
     }
 
-    /// <summary>What is wrong with the address, or null. Where its name leads is looked at when something is sent.</summary>
+    /// <summary>What is wrong with the address, or null. Where its name leads is looked at at each sending.</summary>
     private static string? Refusal(string? url, bool allowPrivate)
     {
         const string wanted = "An absolute http or https address without user name and fragment is needed";

@@ -122,7 +122,8 @@ public sealed class FeedTests(OrderingApp app) : IClassFixture<OrderingApp>, IAs
 
     private static JsonElement Parse(string line) => JsonSerializer.Deserialize<JsonElement>(line);
 
-    private static Task<int> SendAsync(IServiceProvider services) => SendFeed.RunAsync(services, CancellationToken.None);
+    private static Task<int> SendAsync(IServiceProvider services) =>
+        SendFeed.RunAsync(services, CancellationToken.None);
 
     private async Task StoreAsync<TEvent>(TEvent @event, Guid eventId)
         where TEvent : IEvent =>

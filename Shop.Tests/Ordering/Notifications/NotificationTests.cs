@@ -45,7 +45,8 @@ public sealed class NotificationTests(OrderingApp app) : IClassFixture<OrderingA
     public async Task An_event_that_comes_twice_is_told_once_and_a_stranger_hears_nothing()
     {
         var order = await app.PlaceAsync(app.Shop.Stock(5));
-        var (paid, eventId) = (new OrderPaid(order.Id, order.UserId, Guid.CreateVersion7(), Now), Guid.CreateVersion7());
+        var paid = new OrderPaid(order.Id, order.UserId, Guid.CreateVersion7(), Now);
+        var eventId = Guid.CreateVersion7();
 
         Assert.Equal(Verdict.Applied, await app.DeliverAsync(NotifyBuyer.Subscribe, paid, eventId));
         Assert.Equal(Verdict.AlreadyApplied, await app.DeliverAsync(NotifyBuyer.Subscribe, paid, eventId));

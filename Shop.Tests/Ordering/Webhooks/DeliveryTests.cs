@@ -96,7 +96,7 @@ public sealed class DeliveryTests(OrderingApp app) : IClassFixture<OrderingApp>,
     }
 
     [Fact]
-    public async Task A_receiver_that_is_away_gets_everything_when_it_is_back_and_others_don_t_wait_for_it()
+    public async Task A_receiver_that_is_away_gets_everything_when_it_is_back_and_others_do_not_wait_for_it()
     {
         var (id, _) = await RegisterAsync();
         await using var other = await Receiver.StartAsync();
@@ -121,7 +121,8 @@ public sealed class DeliveryTests(OrderingApp app) : IClassFixture<OrderingApp>,
     [Fact]
     public async Task A_name_that_leads_inside_is_not_connected_to()
     {
-        var (id, _) = await RegisterAtAsync(_receiver.Address.Replace("127.0.0.1", "localhost", StringComparison.Ordinal));
+        var name = _receiver.Address.Replace("127.0.0.1", "localhost", StringComparison.Ordinal);
+        var (id, _) = await RegisterAtAsync(name);
         await app.DeliverAsync(QueueDeliveries.Subscribe, Paid());
         _options.AllowPrivateAddresses = false;
 
