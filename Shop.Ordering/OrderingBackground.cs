@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Shop.Ordering.Coupons;
 using Shop.Ordering.Feed;
 using Shop.Ordering.Notifications;
 using Shop.Ordering.Orders;
@@ -23,6 +24,7 @@ public static class OrderingBackground
         builder.AddDatabase<OrderingDb>("orderingdb");
         builder.AddServiceClient<PaymentsClient>("payments");
         var options = builder.AddOrderingOptions();
+        var coupons = builder.AddCouponOptions();
 
         builder.AddSubscriptions<OrderingDb>("ordering-payments", group => group
             .On<PaymentCompleted>(OnPaymentCompleted.Handle)
@@ -47,11 +49,20 @@ public static class OrderingBackground
         builder.AddSchedule(
             "recover-refund-attempts", TimeSpan.FromSeconds(options.RecoverySweepSeconds),
             RecoverRefundAttempts.RunAsync);
+        builder.AddSchedule(
+            "expire-coupons", TimeSpan.FromSeconds(coupons.ExpirySweepSeconds), ExpireCoupons.RunAsync);
     }
 
     internal static OrderingOptions AddOrderingOptions(this IHostApplicationBuilder builder)
     {
         var options = builder.Configuration.GetSection(OrderingOptions.Section).Get<OrderingOptions>() ?? new();
+        builder.Services.TryAddSingleton(options);
+        return options;
+    }
+
+    internal static CouponOptions AddCouponOptions(this IHostApplicationBuilder builder)
+    {
+        var options = builder.Configuration.GetSection(CouponOptions.Section).Get<CouponOptions>() ?? new();
         builder.Services.TryAddSingleton(options);
         return options;
     }

@@ -1,7 +1,9 @@
+using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.WebUtilities;
+using Shop.ServiceDefaults.Auditing;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Problems;
 
@@ -27,7 +29,8 @@ internal static class RegisterWebhook
         Guid Id, string Url, IReadOnlyList<string>? Events, string Secret, DateTimeOffset CreatedAt);
 
     public static async Task<Results<Created<Response>, ProblemHttpResult>> Handle(
-        Request request, Database<OrderingDb> database, WebhookOptions options, CancellationToken ct)
+        Request request, ClaimsPrincipal user, Database<OrderingDb> database, WebhookOptions options,
+        CancellationToken ct)
     {
         if (Refusal(request.Url, options.AllowPrivateAddresses == true) is { } refusal)
         {
@@ -50,6 +53,7 @@ internal static class RegisterWebhook
                     response.Id, response.Url, Events = events, Secret = Encoding.UTF8.GetBytes(secret),
                     Now = response.CreatedAt, MaxWebhooks,
                 });
+                if (inserted == 1) await tx.AuditAsync(user, "register webhook", $"webhook {response.Id}");
                 return (inserted, response);
             },
             ct);

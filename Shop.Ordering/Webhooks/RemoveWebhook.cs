@@ -1,4 +1,6 @@
+using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Shop.ServiceDefaults.Auditing;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Problems;
 
@@ -10,9 +12,16 @@ internal static class RemoveWebhook
     private const string DeleteSql = "delete from webhooks where id = @id";
 
     public static async Task<Results<NoContent, ProblemHttpResult>> Handle(
-        Guid id, Database<OrderingDb> database, CancellationToken ct)
+        Guid id, ClaimsPrincipal user, Database<OrderingDb> database, CancellationToken ct)
     {
-        var removed = await database.TransactAsync(tx => tx.ExecuteAsync(DeleteSql, new { id }), ct);
+        var removed = await database.TransactAsync(
+            async tx =>
+            {
+                var rows = await tx.ExecuteAsync(DeleteSql, new { id });
+                if (rows == 1) await tx.AuditAsync(user, "remove webhook", $"webhook {id}");
+                return rows;
+            },
+            ct);
         return removed == 1 ? TypedResults.NoContent() : Problems.NotFound();
     }
 }

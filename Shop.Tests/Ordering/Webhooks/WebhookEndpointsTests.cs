@@ -67,7 +67,8 @@ public sealed class WebhookEndpointsTests(OrderingApp app) : IClassFixture<Order
     {
         var options = new WebhookOptions { AllowPrivateAddresses = false };
 
-        var answer = await RegisterWebhook.Handle(new(url), app.Db, options, CancellationToken.None);
+        var answer = await RegisterWebhook.Handle(
+            new(url), new(), app.Db, options, CancellationToken.None);
 
         Assert.Equal(400, Assert.IsType<ProblemHttpResult>(answer.Result).StatusCode);
     }
