@@ -1,8 +1,11 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Shop.Ordering.Coupons;
+using Shop.Ordering.Feed;
+using Shop.Ordering.Notifications;
 using Shop.Ordering.Orders;
 using Shop.Ordering.Proof;
 using Shop.Ordering.Refunds;
+using Shop.Ordering.Webhooks;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Http;
@@ -30,8 +33,11 @@ public static class OrderingBackground
             .On<RefundFailed>(OnRefundFailed.Handle));
         builder.AddSubscriptions<OrderingDb>("ordering-stock", group => group
             .On<StockCommitFailed>(OnStockCommitFailed.Handle));
+        builder.AddSubscriptions<OrderingDb>("ordering-notifications", NotifyBuyer.Subscribe);
+        builder.AddWebhookDelivery();
+        builder.AddFeed();
 
-        builder.AddProofRules<OrderingDb>([.. OrderRules.All, .. CouponRules.All]);
+        builder.AddProofRules<OrderingDb>([.. OrderRules.All, .. CouponRules.All, .. SideWorkRules.All]);
         builder.AddRecoveryKind<OrderingDb>(RecoverPaymentStarts.Kind, RecoverPaymentStarts.WaitingSql);
         builder.AddRecoveryKind<OrderingDb>(RecoverPaymentStarts.CancelKind, RecoverPaymentStarts.CancelWaitingSql);
         builder.AddRecoveryKind<OrderingDb>(RecoverRefundAttempts.Kind, RecoverRefundAttempts.WaitingSql);

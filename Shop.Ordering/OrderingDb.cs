@@ -1,7 +1,9 @@
 using Microsoft.EntityFrameworkCore;
 using Shop.Ordering.Coupons;
+using Shop.Ordering.Notifications;
 using Shop.Ordering.Orders;
 using Shop.Ordering.Shipments;
+using Shop.Ordering.Webhooks;
 
 namespace Shop.Ordering;
 
@@ -15,6 +17,12 @@ public sealed class OrderingDb(DbContextOptions<OrderingDb> options) : DbContext
     internal DbSet<UserCoupon> UserCoupons => Set<UserCoupon>();
 
     internal DbSet<OrderTransition> Transitions => Set<OrderTransition>();
+
+    internal DbSet<Notification> Notifications => Set<Notification>();
+
+    internal DbSet<Webhook> Webhooks => Set<Webhook>();
+
+    internal DbSet<WebhookDelivery> WebhookDeliveries => Set<WebhookDelivery>();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
@@ -43,6 +51,10 @@ public sealed class OrderingDb(DbContextOptions<OrderingDb> options) : DbContext
                 .HasConversion(status => status.ToText(), text => UserCouponStatuses.Parse(text));
             claim.HasOne(c => c.Coupon).WithMany().HasForeignKey(c => c.CouponId);
         });
+        modelBuilder.Entity<Notification>().ToTable("notifications").HasKey(notification => notification.Id);
+        modelBuilder.Entity<Webhook>().ToTable("webhooks").HasKey(webhook => webhook.Id);
+        modelBuilder.Entity<WebhookDelivery>().ToTable("webhook_deliveries")
+            .HasKey(delivery => new { delivery.WebhookId, delivery.EventId });
 
         foreach (var property in modelBuilder.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
         {

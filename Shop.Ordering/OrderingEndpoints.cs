@@ -1,7 +1,9 @@
 using Shop.Ordering.Coupons;
+using Shop.Ordering.Notifications;
 using Shop.Ordering.Orders;
 using Shop.Ordering.Refunds;
 using Shop.Ordering.Shipments;
+using Shop.Ordering.Webhooks;
 using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Http;
@@ -38,6 +40,17 @@ internal static class OrderingEndpoints
         coupons.MapPost("/{id:guid}/claim", ClaimCoupon.Handle).WithName("ClaimCoupon")
             .ProducesProblem(400).ProducesProblem(404).ProducesProblem(409).ProducesProblem(422);
 
+        routes.MapGet("/notifications/me", ListMyNotifications.Handle).WithName("ListMyNotifications")
+            .WithTags("Notifications").RequireAuthorization(Policies.SignedIn).ProducesProblem(400);
+
+        var webhooks = routes.MapGroup("/webhooks").WithTags("Webhooks").RequireAuthorization(Policies.Admin);
+        webhooks.MapPost("/", RegisterWebhook.Handle).WithName("RegisterWebhook")
+            .ProducesProblem(400).ProducesProblem(409);
+        webhooks.MapGet("/", ListWebhooks.Handle).WithName("ListWebhooks").ProducesProblem(400);
+        webhooks.MapDelete("/{id:guid}", RemoveWebhook.Handle).WithName("RemoveWebhook").ProducesProblem(404);
+        webhooks.MapGet("/{id:guid}/deliveries", ListDeliveries.Handle).WithName("ListDeliveries")
+            .ProducesProblem(400).ProducesProblem(404);
+
         var services = routes.MapGroup("/internal/orders")
             .WithTags("Internal").RequireAuthorization(Policies.OrderingInternal);
         services.MapGet("/{id:guid}", ShowOrderInternally.Handle).WithName("ShowOrderInternally").ProducesProblem(404);
@@ -53,6 +66,7 @@ internal static class OrderingEndpoints
     {
         builder.AddDatabase<OrderingDb>("orderingdb");
         builder.AddOrderingOptions();
+        builder.AddWebhookOptions();
         builder.AddServiceClient<CatalogClient>("catalog");
         builder.AddServiceClient<PaymentsClient>("payments");
         builder.Services.ConfigureHttpJsonOptions(

@@ -21,3 +21,11 @@ grant select, insert, update (status, shipped_at, delivered_at) on shipments to 
 -- Coupons: terms are written once; a claim is never taken away.
 grant select, insert, update (issued) on coupons to :"role";
 grant select, insert, update (status, version, order_id, updated_at) on user_coupons to :"role";
+
+-- Side work: what buyers are told, what is sent to other systems
+grant select, insert on notifications to :"role";
+grant select, insert, update (failures, resume_at), delete on webhooks to :"role";
+grant select, insert, update (attempts, next_at, delivered_at, given_up_at, last_error), delete
+   on webhook_deliveries to :"role";
+grant select, insert, delete on feed_rows to :"role";
+grant select, update (lent_until, failures, last_error) on feed_sender to :"role";

@@ -101,6 +101,20 @@ internal static class Breaks
         new("no-order-outlives-its-time", "orderingdb",
             "update orders set expires_at = now() - interval '1 hour' where status = 'CREATED' returning id"),
 
+        new("buyers-are-told-of-their-own-orders-only", "orderingdb",
+            "update notifications set user_id = gen_random_uuid() "
+            + "where id = (select min(id::text)::uuid from notifications) returning id"),
+        new("no-webhook-delivery-is-stuck", "orderingdb",
+            """
+            with webhook as (
+                insert into webhooks (id, url, secret, created_at, resume_at)
+                values (gen_random_uuid(), 'http://localhost/', '\x00', now(), now() - interval '2 hours')
+                returning id)
+            insert into webhook_deliveries (webhook_id, event_id, type, body, next_at, created_at)
+            select id, gen_random_uuid(), 'a test', '{}', now() - interval '1 hour', now() from webhook
+            returning event_id
+            """),
+
         new("no-order-has-two-live-payments", "paymentsdb",
             """
             drop index payments_one_live;

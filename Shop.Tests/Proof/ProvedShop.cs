@@ -1,3 +1,4 @@
+using System.Net;
 using Aspire.Hosting.ApplicationModel;
 using Npgsql;
 using Shop.Tests.Fixtures;
@@ -31,6 +32,7 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
         ["Payments:SettlementCloseSeconds"] = "0.5",
         ["Sandbox:TimeoutSeconds"] = "1",
         ["Sandbox:Attempts"] = "1",
+        ["Webhooks:Attempts"] = "1",
     },
 }), IAsyncLifetime
 {
@@ -143,6 +145,10 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
     {
         var buyer = await this.NewBuyerAsync();
         var product = await this.PlentifulProductAsync();
+        // Nobody takes what is sent there: each delivery ends with a record.
+        var webhook = await Admin.Ordering.PostAsync(
+            "/webhooks", new { url = new Uri(Sandbox.BaseAddress!, "/nobody") });
+        Assert.Equal(HttpStatusCode.Created, webhook.Status);
         var expiring = await buyer.PlaceAsync(product);
         var cancelled = await buyer.PlaceAsync(product);
         var (lost, unwanted) = (await buyer.PlaceAsync(product), await buyer.PlaceAsync(product));

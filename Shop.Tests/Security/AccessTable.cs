@@ -73,6 +73,12 @@ internal static class AccessTable
         new("ordering GET /coupons/me",                               401, 200, 200, 200, 200, 200, 403, 403),
         new("ordering GET /coupons/{new}",                            401, 404, 404, 404, 404, 404, 403, 403),
         new("ordering POST /coupons/{new}/claim",                     401, 404, 404, 404, 404, 404, 403, 403, ""),
+        new("ordering GET /notifications/me",                         401, 200, 200, 200, 200, 200, 403, 403),
+        new("ordering POST /webhooks",                                401, 403, 403, 403, 403, 201, 403, 403,
+            """{"url":"http://127.0.0.1:9/hook","events":["OrderPaid.v1"]}"""),
+        new("ordering GET /webhooks",                                 401, 403, 403, 403, 403, 200, 403, 403),
+        new("ordering DELETE /webhooks/{new}",                        401, 403, 403, 403, 403, 404, 403, 403),
+        new("ordering GET /webhooks/{new}/deliveries",                401, 403, 403, 403, 403, 404, 403, 403),
         new("ordering GET /internal/orders/{order}",                  401, 403, 403, 403, 403, 403, 200, 403),
         new("ordering POST /internal/orders/{order}/payment-attempts", 401, 403, 403, 403, 403, 403, 409, 403,
             """{"paymentId":"{new}","userId":"{user}"}"""),
@@ -133,15 +139,7 @@ internal static class AccessTable
     /// Of the contract, but not of every build yet: looked at where the endpoint is there. Move a row up with its
     /// endpoint; from then on it is missed where the endpoint is not.
     /// </summary>
-    public static readonly IReadOnlyList<AccessRow> Pending =
-    [
-
-        new("ordering GET /notifications/me",                         401, 200, 200, 200, 200, 200, 403, 403),
-        new("ordering POST /webhooks",                                401, 403, 403, 403, 403, 201, 403, 403,
-            """{"url":"http://127.0.0.1:9/hook","events":["OrderPaid.v1"]}"""),
-        new("ordering GET /webhooks",                                 401, 403, 403, 403, 403, 200, 403, 403),
-        new("ordering DELETE /webhooks/{new}",                        401, 403, 403, 403, 403, 404, 403, 403),
-    ];
+    public static readonly IReadOnlyList<AccessRow> Pending = [];
 }
 
 /// <param name="Request">Service, method and address; what stands in braces is put in by the test.</param>

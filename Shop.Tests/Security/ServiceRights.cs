@@ -60,6 +60,11 @@ internal static class ServiceRights
         shipments: select, insert, update (delivered_at, shipped_at, status)
         coupons: select, insert, update (issued)
         user_coupons: select, insert, update (order_id, status, updated_at, version)
+        notifications: select, insert
+        webhooks: select, insert, update (failures, resume_at), delete
+        webhook_deliveries: select, insert, update (attempts, delivered_at, given_up_at, last_error, next_at), delete
+        feed_rows: select, insert, delete
+        feed_sender: select, update (failures, last_error, lent_until)
         """;
 
     private const string Payments = """
