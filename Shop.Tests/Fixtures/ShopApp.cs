@@ -78,6 +78,7 @@ public class ShopApp : IAsyncLifetime
         ];
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.Shop_AppHost>(
             arguments, patience.Token);
+        Configure(builder);
         _app = await builder.BuildAsync(patience.Token);
         try
         {
@@ -124,6 +125,14 @@ public class ShopApp : IAsyncLifetime
     public HttpClient Control() => _folder.ControlClient();
 
     public string ControlSocket => _folder.ControlSocket;
+
+    /// <summary>Where this shop's servers keep their data.</summary>
+    public string DataFolder => _folder.Path;
+
+    /// <summary>For who needs another AppHost than the user's: called when it is described and not yet built.</summary>
+    protected virtual void Configure(IDistributedApplicationTestingBuilder builder)
+    {
+    }
 
     /// <summary>A new customer, registered and signed in.</summary>
     public async Task<ShopUser> NewBuyerAsync()

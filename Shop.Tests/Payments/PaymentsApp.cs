@@ -120,6 +120,15 @@ public sealed class PaymentsApp : IAsyncLifetime
         while (await NextAsync() is { } next) await HandleAsync(next);
     }
 
+    /// <summary>Hands every event there is to its handlers, delivered or not, as they came or backwards.</summary>
+    public async Task DeliverAllAgainAsync(bool reversed)
+    {
+        await using var connection = await _infrastructure.OpenAsync();
+        var events = await connection.QueryAsync<(string Type, string Payload)>(
+            $"select type, payload::text from outbox order by id {(reversed ? "desc" : "asc")}");
+        foreach (var next in events) await HandleAsync(next);
+    }
+
     /// <summary>Hands one event to a handler, as the consumer does: the transaction, then the work after it.</summary>
     public async Task<Verdict> HandleAsync<TEvent>(
         Func<TEvent, HandlerContext<PaymentsDb>, Task<Verdict>> handler, TEvent @event, bool afterCommit = true)

@@ -43,14 +43,14 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
     private const string ExpireSql = "update orders set expires_at = now() where id = $1 returning id";
 
     // A process of Ordering died before its order was stored: Catalog's sweep finds the hold and asks.
-    private const string OrphanHoldSql = """
+    internal const string OrphanHoldSql = """
         insert into reservations (order_id, user_id, status, expires_at, ask_again_at, created_at)
         values ($1, gen_random_uuid(), 'HELD', now(), now(), now())
         returning order_id
         """;
 
     // A process of Payments died after Ordering's yes.
-    private const string LostPaymentSql = """
+    internal const string LostPaymentSql = """
         with pending as (
             update orders
                set status = 'PAYMENT_PENDING', payment_id = gen_random_uuid(), recover_at = now(),

@@ -1,0 +1,53 @@
+using System.Reflection;
+using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Faults;
+using Shop.Tests.Architecture;
+
+namespace Shop.Tests.Faults;
+
+/// <summary>The catalogue of crash points is the code's: none without a number, no number without its point.</summary>
+public sealed class CrashPointTests
+{
+    private static readonly Assembly[] Assemblies =
+    [
+        .. Repository.Services.Append("Shop.Workers").Append("Shop.ServiceDefaults").Select(Assembly.Load),
+    ];
+
+    [Fact]
+    public void Every_crash_point_has_a_number_and_every_number_its_point()
+    {
+        var inTheCode = Named().Concat(Transactions()).ToHashSet();
+
+        Assert.Empty(inTheCode.Except(CrashPoints.All.Values).Order());
+        Assert.Empty(CrashPoints.All.Values.Except(inTheCode).Order());
+        Assert.Distinct(CrashPoints.All.Values);
+    }
+
+    [Fact]
+    public void Every_point_of_the_crash_tests_is_in_the_catalogue()
+    {
+        var names = CrashPoints.All.Values.ToHashSet();
+
+        Assert.All(PurchaseCrashes.All, crash => Assert.Contains(crash.Catalogued, names));
+        Assert.Distinct(PurchaseCrashes.All.Select(crash => (crash.Service, crash.Point)));
+    }
+
+    private static IEnumerable<string> Named() =>
+        from call in Calls(callee => callee.DeclaringType == typeof(Crash) && callee.Name == nameof(Crash.At))
+        where !call.Caller.StartsWith(typeof(Crash).FullName!, StringComparison.Ordinal)
+        select call.Literals is [var point] ? point : $"{call.Caller} hides the name of its crash point";
+
+    // What its own overload passes on is no slice's transaction.
+    private static IEnumerable<string> Transactions() =>
+        from call in Calls(callee =>
+            callee.DeclaringType is { IsGenericType: true } type
+            && type.GetGenericTypeDefinition() == typeof(Database<>)
+            && callee.Name == nameof(Database<>.TransactAsync))
+        where !call.Caller.StartsWith(typeof(Database<>).FullName!, StringComparison.Ordinal)
+        select call.Literals is [.., var file, var member]
+            ? $"{Path.GetFileNameWithoutExtension(file)}.{member}"
+            : $"{call.Caller} hides the names of its transaction";
+
+    private static IEnumerable<CompiledCall> Calls(Func<MethodBase, bool> wanted) =>
+        Assemblies.SelectMany(assembly => CompiledCode.CallsOf(assembly, wanted));
+}

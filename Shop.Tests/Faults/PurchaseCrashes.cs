@@ -1,0 +1,55 @@
+namespace Shop.Tests.Faults;
+
+/// <summary>A service that dies at one of its crash points while somebody buys and is refunded.</summary>
+/// <param name="Point">As <c>SHOP_CRASH_POINT</c> takes it: the point, and maybe which hit of it.</param>
+internal sealed record PurchaseCrash(string Service, string Point)
+{
+    /// <summary>Its name in <see cref="CrashPoints"/>: without the side of a commit, and without a hit.</summary>
+    public string Catalogued => Point.Split('#')[0]
+        .Replace(":before-commit", "", StringComparison.Ordinal).Replace(":after-commit", "", StringComparison.Ordinal);
+}
+
+/// <summary>
+/// The crash points that a purchase or a refund passes. Those of the sweeps, which run all the time, are left out: a
+/// process that is to die there dies when it starts.
+/// </summary>
+internal static class PurchaseCrashes
+{
+    /// <summary>One of each sort: a call, a commit and a message, in each service.</summary>
+    public static readonly PurchaseCrash[] Few =
+    [
+        new("ordering", "StoreOrders.FlushAsync:after-commit"),
+        new("payments", "PayOrderInOneCall.Handle:after-commit"),
+        new("payments", "StoreRefund.AskAndRunAsync:after-call"),
+        new("workers", "ChargePayment.RunAsync:after-call"),
+        new("workers", "DeliveryHandler.TransactAsync:after-commit"),
+        new("sandbox", "CreateCharge.Handle:after-commit"),
+    ];
+
+    public static readonly PurchaseCrash[] All =
+    [
+        .. Points("catalog", [], "ReserveMany.FlushAsync"),
+        .. Points(
+            "ordering",
+            ["ReserveStock:before-reserve", "ReserveStock:after-reserve", "PayInOneCall:before-start",
+                "PayInOneCall:after-start"],
+            "StoreOrders.FlushAsync", "StartPaymentAttempt.Handle", "StartRefundAttempt.Handle"),
+        .. Points(
+            "payments",
+            ["StoreRefund.AskAndRunAsync:before-call", "StoreRefund.AskAndRunAsync:after-call"],
+            "PayOrder.Handle", "PayOrderInOneCall.Handle", "StoreRefund.AskAndRunAsync"),
+        .. Points(
+            "workers",
+            ["relay:before-xadd", "relay:after-xadd", "reader:before-xack", "ChargePayment.RunAsync:before-call",
+                "ChargePayment.RunAsync:after-call", "SendRefund.RunAsync:before-call",
+                "SendRefund.RunAsync:after-call"],
+            "DeliveryHandler.TransactAsync", "SettlePayment.CapturedAsync", "SettleRefund.RefundedAsync"),
+        // The second transaction of a refund is the one that decides it.
+        new("sandbox", "CreateRefund.Handle:before-commit#2"), new("sandbox", "CreateRefund.Handle:after-commit#2"),
+        .. Points("sandbox", [], "CreateCharge.Handle"),
+    ];
+
+    private static IEnumerable<PurchaseCrash> Points(string service, string[] named, params string[] transactions) =>
+        named.Concat(transactions.SelectMany(name => new[] { $"{name}:before-commit", $"{name}:after-commit" }))
+            .Select(point => new PurchaseCrash(service, point));
+}

@@ -1,0 +1,114 @@
+using System.Net;
+using Aspire.Hosting.ApplicationModel;
+using Shop.Tests.Fixtures;
+using Shop.Tests.Purchase;
+using Shop.Tests.Stock;
+
+namespace Shop.Tests.Faults;
+
+/// <summary>Redis is away, empty, killed, or back with an older state: it only carries.</summary>
+[Collection(FaultShopCollection.Name)]
+public sealed class RedisLossTests(FaultShop shop)
+{
+    private const int Buyers = 8;
+
+    private const string OverdueSql = """
+        select count(distinct r.order_id)
+          from reservations r join reservation_lines l on l.order_id = r.order_id
+         where l.product_id = $1 and r.expires_at <= now()
+        """;
+
+    [Fact]
+    public async Task Stopped_longer_than_the_time_limit_of_orders_no_paid_unit_is_sold_again()
+    {
+        var product = await (await shop.SellerAsync()).NewProductAsync(units: Buyers);
+        var buyers = await shop.NewBuyersAsync(Buyers);
+        var late = await shop.NewBuyerAsync();
+
+        // The first of them is the last that Redis carried.
+        var first = await buyers.Take(1).BuyAllAsync(product);
+        await shop.CommandAsync(shop.RedisResource(), KnownResourceCommands.StopCommand);
+        var bought = first.Concat(await buyers.Skip(1).BuyAllAsync(product)).ToArray();
+        await Eventually.GetAsync(
+            () => shop.ScalarAsync<long>("catalogdb", OverdueSql, product), count => count == Buyers,
+            TimeSpan.FromSeconds(60), "all holds are overdue");
+        var refused = await late.PlaceAsync(product, 1, "tok_ok");
+        Assert.Equal((HttpStatusCode.Conflict, "out-of-stock"), (refused.Status, refused.Problem));
+
+        await StartRedisAsync();
+        await shop.AllBecomeAsync(bought, "PAID");
+        await shop.ShelfBecomesAsync(product, new Shelf(0, 0, Buyers, Buyers, 0, 0));
+        await shop.AssertPaidOnceAsync(bought);
+    }
+
+    [Fact]
+    public async Task Emptied_and_killed_under_load_every_order_is_paid_once()
+    {
+        var product = await (await shop.SellerAsync()).NewProductAsync(units: 100);
+        var buyers = await shop.NewBuyersAsync(Buyers * 3);
+
+        var buying = buyers.Take(Buyers).BuyAllAsync(product);
+        await shop.FlushRedisAsync();
+        var bought = (await buying).ToList();
+
+        buying = buyers.Skip(Buyers).Take(Buyers).BuyAllAsync(product);
+        await KillRedisAsync();
+        bought.AddRange(await buying);
+        await StartRedisAsync();
+        bought.AddRange(await buyers.Skip(2 * Buyers).BuyAllAsync(product));
+
+        await shop.AllBecomeAsync(bought, "PAID");
+        await shop.ShelfBecomesAsync(product, new Shelf(100 - bought.Count, 0, 100, bought.Count, 0, 0));
+        await shop.AssertPaidOnceAsync(bought);
+    }
+
+    [Fact]
+    public async Task Back_with_an_older_copy_of_its_file_nothing_is_lost_and_nothing_done_twice()
+    {
+        var data = Path.Combine(shop.DataFolder, "redis");
+        if (!Directory.Exists(data)) return; // A container keeps its data elsewhere.
+
+        var product = await (await shop.SellerAsync()).NewProductAsync(units: 100);
+        var buyers = await shop.NewBuyersAsync(Buyers * 2);
+        var before = await buyers.Take(Buyers).BuyAllAsync(product);
+        await shop.CommandAsync(shop.RedisResource(), KnownResourceCommands.StopCommand);
+        var copy = Path.Combine(shop.DataFolder, "redis-older");
+        Copy(data, copy);
+        await StartRedisAsync();
+        var after = await buyers.Skip(Buyers).BuyAllAsync(product);
+
+        await KillRedisAsync();
+        Directory.Delete(data, recursive: true);
+        Directory.Move(copy, data);
+        await StartRedisAsync();
+
+        var bought = before.Concat(after).ToArray();
+        await shop.AllBecomeAsync(bought, "PAID");
+        await shop.ShelfBecomesAsync(product, new Shelf(100 - bought.Length, 0, 100, bought.Length, 0, 0));
+        await shop.AssertPaidOnceAsync(bought);
+    }
+
+    private async Task KillRedisAsync()
+    {
+        var redis = Assert.Single(await shop.InstancesAsync(shop.RedisResource()));
+        await Processes.SignalAsync(redis.ProcessId!.Value, "KILL");
+        await shop.InstanceBecomesAsync(shop.RedisResource(), redis.Id, "Exited");
+    }
+
+    private async Task StartRedisAsync()
+    {
+        await shop.CommandAsync(shop.RedisResource(), KnownResourceCommands.StartCommand);
+        await shop.WaitUntilHealthyAsync("cache");
+    }
+
+    private static void Copy(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var target = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
+    }
+}
