@@ -9,7 +9,7 @@ using Shop.ServiceDefaults.Problems;
 
 namespace Shop.Ordering.Webhooks;
 
-/// <summary>An admin gives an address that is to hear of events. The secret that signs them is shown here only.</summary>
+/// <summary>An admin gives an address that is to hear of events. Only here its signing secret is shown.</summary>
 internal static class RegisterWebhook
 {
     private const int MaxWebhooks = 50;
