@@ -134,12 +134,6 @@ internal static class AccessTable
         new("sandbox GET /v1/refunds",                                401, 401, 401, 401, 401, 401, 401, 401),
         new("sandbox GET /v1/refunds/{new}",                          401, 401, 401, 401, 401, 401, 401, 401),
     ];
-
-    /// <summary>
-    /// Of the contract, but not of every build yet: looked at where the endpoint is there. Move a row up with its
-    /// endpoint; from then on it is missed where the endpoint is not.
-    /// </summary>
-    public static readonly IReadOnlyList<AccessRow> Pending = [];
 }
 
 /// <param name="Request">Service, method and address; what stands in braces is put in by the test.</param>
