@@ -6,13 +6,16 @@ namespace Shop.Tests.Faults;
 /// </summary>
 internal static class CrashPoints
 {
+    /// <summary>The transaction of every delivery, which is called <c>Event.group</c> when it is to die.</summary>
+    public const string Delivery = "DeliveryHandler.TransactAsync";
+
     public static IReadOnlyDictionary<int, string> All { get; } = new Dictionary<int, string>
     {
         // The messaging kernel, in Workers.
         [1] = "relay:before-xadd",
         [2] = "relay:after-xadd",
         [3] = "reader:before-xack",
-        [4] = "DeliveryHandler.TransactAsync",
+        [4] = Delivery,
         [5] = "DeliveryRunner.ParkAsync",
         [6] = "ParkedReplay.RunAsync",
         [7] = "ParkedReplay.ReplayFirstAsync",

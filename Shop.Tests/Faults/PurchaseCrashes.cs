@@ -5,7 +5,7 @@ namespace Shop.Tests.Faults;
 internal sealed record PurchaseCrash(string Service, string Point)
 {
     /// <summary>Its name in <see cref="CrashPoints"/>: without the side of a commit, and without a hit.</summary>
-    public string Catalogued => Point.Split('#')[0]
+    public string Catalogued { get; init; } = Point.Split('#')[0]
         .Replace(":before-commit", "", StringComparison.Ordinal).Replace(":after-commit", "", StringComparison.Ordinal);
 }
 
@@ -22,7 +22,7 @@ internal static class PurchaseCrashes
         new("payments", "PayOrderInOneCall.Handle:after-commit"),
         new("payments", "StoreRefund.AskAndRunAsync:after-call"),
         new("workers", "ChargePayment.RunAsync:after-call"),
-        new("workers", "DeliveryHandler.TransactAsync:after-commit"),
+        Delivery("OrderPaid.catalog-orders", "after"),
         new("sandbox", "CreateCharge.Handle:after-commit"),
     ];
 
@@ -43,11 +43,20 @@ internal static class PurchaseCrashes
             ["relay:before-xadd", "relay:after-xadd", "reader:before-xack", "ChargePayment.RunAsync:before-call",
                 "ChargePayment.RunAsync:after-call", "SendRefund.RunAsync:before-call",
                 "SendRefund.RunAsync:after-call"],
-            "DeliveryHandler.TransactAsync", "SettlePayment.CapturedAsync", "SettleRefund.RefundedAsync"),
+            "SettlePayment.CapturedAsync", "SettleRefund.RefundedAsync"),
+        .. from delivery in (string[])[
+               "PaymentRequested.payments-payments", "PaymentCompleted.ordering-payments", "OrderPaid.catalog-orders",
+               "RefundRequested.payments-payments", "RefundCompleted.ordering-payments",
+               "RefundCompleted.catalog-refunds"]
+           from side in (string[])["before", "after"]
+           select Delivery(delivery, side),
         // The second transaction of a refund is the one that decides it.
         new("sandbox", "CreateRefund.Handle:before-commit#2"), new("sandbox", "CreateRefund.Handle:after-commit#2"),
         .. Points("sandbox", [], "CreateCharge.Handle"),
     ];
+
+    private static PurchaseCrash Delivery(string delivery, string side) =>
+        new("workers", $"{delivery}:{side}-commit") { Catalogued = CrashPoints.Delivery };
 
     private static IEnumerable<PurchaseCrash> Points(string service, string[] named, params string[] transactions) =>
         named.Concat(transactions.SelectMany(name => new[] { $"{name}:before-commit", $"{name}:after-commit" }))
