@@ -25,6 +25,7 @@ public sealed class FaultShop() : ShopApp(new ShopAppOptions { Apis = 2, Workers
             ["Payments:RefundPauseSeconds"] = "0.5",
             ["Payments:SweepSeconds"] = "0.5",
             ["Sandbox:TimeoutSeconds"] = "2",
+            ["Sandbox:Attempts"] = "1", // What fails at the processor is the sweeps' from its first time on.
             ["Http:BreakerSeconds"] = "1",
         };
 }

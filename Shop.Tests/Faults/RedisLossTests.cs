@@ -97,8 +97,9 @@ public sealed class RedisLossTests(FaultShop shop)
 
     private async Task StartRedisAsync()
     {
-        await shop.CommandAsync(shop.RedisResource(), KnownResourceCommands.StartCommand);
-        await shop.WaitUntilHealthyAsync("cache");
+        var redis = Assert.Single(await shop.InstancesAsync(shop.RedisResource()));
+        await shop.CommandInstanceAsync(redis.Id, KnownResourceCommands.StartCommand);
+        await shop.InstanceBecomesAsync(shop.RedisResource(), redis.Id, "Running");
     }
 
     private static void Copy(string from, string to)
