@@ -327,7 +327,10 @@ internal static partial class Breaks
 
         new("every-event-is-applied-by-every-group", "orderingdb",
             """
-            delete from inbox where event_id = (select min(event_id::text)::uuid from inbox) returning event_id
+            delete from inbox
+             where (consumer_group, event_id) = (
+                       select consumer_group, event_id from inbox order by event_id, consumer_group limit 1)
+            returning event_id
             """),
         new("no-event-is-applied-twice", "orderingdb",
             """
