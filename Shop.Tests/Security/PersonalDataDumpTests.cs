@@ -43,11 +43,12 @@ public sealed class PersonalDataDumpTests(SecurityShop security)
             places[database] = await StoredText.OfDatabaseAsync(security.Shop, database);
         }
 
-        Assert.Contains("OrderPaid.v1", places["streams"], StringComparison.Ordinal);
+        // The outbox keeps what the streams had: those may be trimmed by now.
+        Assert.Contains("OrderPaid.v1", places["orderingdb"], StringComparison.Ordinal);
         Assert.Contains("address_keys", places["orderingdb"], StringComparison.Ordinal);
         // Metrics are sent once a minute, so there may be none yet.
         Assert.All(
-            places.Where(place => place.Key != "exported metrics"),
+            places.Where(place => place.Key is not ("exported metrics" or "streams")),
             place => Assert.True(place.Value.Length > 100, $"{place.Key} is empty"));
         var found =
             (from place in places
