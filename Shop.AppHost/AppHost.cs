@@ -23,7 +23,6 @@ var sandboxdb = servers.AddDatabase("sandboxdb");
 
 // Random when they are not given under Parameters:; what is generated is kept for the next start.
 var samplePassword = builder.AddParameter("sample-password", "shop-sample-password", secret: true);
-var identityKey = builder.AddSecret("identity-key-encryption-key");
 var roleSecret = builder.AddSecret("database-role-secret");
 var sandboxKey = builder.AddSecret("sandbox-api-key");
 var sandboxWebhookSecret = builder.AddSecret("sandbox-webhook-secret");
@@ -36,7 +35,7 @@ var workerReplicas = builder.Configuration.GetValue("Replicas:Workers", 1);
 var identity = builder.AddService<Projects.Shop_Identity>("identity")
     .WithReplicas(apis)
     .WithReference(identitydb).WaitFor(identitydb)
-    .WithEnvironment("Identity__KeyEncryptionKey", identityKey)
+    .SealsUnder("identity-key-encryption-key", "Identity")
     .WithEnvironment("Samples__Password", samplePassword);
 
 var catalog = builder.AddService<Projects.Shop_Catalog>("catalog")
@@ -50,6 +49,7 @@ var ordering = builder.AddService<Projects.Shop_Ordering>("ordering")
     .WithReference(orderingdb).WaitFor(orderingdb)
     .WithReference(cache)
     .WithReference(catalog)
+    .SealsUnder("ordering-key-encryption-key", "Orders")
     .SignsInAt(identity);
 
 var payments = builder.AddService<Projects.Shop_Payments>("payments")

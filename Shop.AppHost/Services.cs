@@ -39,6 +39,21 @@ internal static class Services
             .WithEnvironment("ServiceClient__Secret", secret);
     }
 
+    /// <summary>
+    /// Gives a service the secret that it encrypts under. To replace it, keep the old value as the parameter of the
+    /// same name with <c>former-</c> before it until the service's log says that everything is sealed anew.
+    /// </summary>
+    public static IResourceBuilder<ProjectResource> SealsUnder(
+        this IResourceBuilder<ProjectResource> service, string secret, string section)
+    {
+        var builder = service.ApplicationBuilder;
+        service.WithEnvironment($"{section}__KeyEncryptionKey", builder.AddSecret(secret));
+        return builder.Configuration[$"Parameters:former-{secret}"] is null
+            ? service
+            : service.WithEnvironment(
+                $"{section}__FormerKeyEncryptionKeys__0", builder.AddParameter($"former-{secret}", secret: true));
+    }
+
     public static IResourceBuilder<ParameterResource> AddSecret(
         this IDistributedApplicationBuilder builder, string name) =>
         builder.AddParameter(

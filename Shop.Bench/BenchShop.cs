@@ -12,6 +12,7 @@ namespace Shop.Bench;
 internal sealed class BenchShop : IAsyncDisposable
 {
     private const int PasswordIterations = 1_000;
+    private const int RateLimit = 1_000_000;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
 
     private readonly string _folder;
@@ -31,7 +32,8 @@ internal sealed class BenchShop : IAsyncDisposable
 
     /// <summary>What differs from an ordinary start, in words.</summary>
     public static string Settings =>
-        $"Production environment; passwords hashed {PasswordIterations} times only; no telemetry collector";
+        $"Production environment; passwords hashed {PasswordIterations} times only; rate limits raised to "
+        + $"{RateLimit} a second; no telemetry collector";
 
     /// <summary>The processes known by now, by the names of their resources, and this one.</summary>
     public IReadOnlyDictionary<string, int> Processes =>
@@ -51,6 +53,9 @@ internal sealed class BenchShop : IAsyncDisposable
             "--Replicas:Api=1", "--Replicas:Workers=1",
             "--Shop:ASPNETCORE_ENVIRONMENT=Production", "--Shop:DOTNET_ENVIRONMENT=Production",
             string.Create(CultureInfo.InvariantCulture, $"--Shop:Identity:PasswordIterations={PasswordIterations}"),
+            .. from limit in (string[])["User", "Address", "SignIn"]
+               from part in (string[])["PerSecond", "Burst"]
+               select string.Create(CultureInfo.InvariantCulture, $"--Shop:RateLimits:{limit}:{part}={RateLimit}"),
         ];
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.Shop_AppHost>(
             arguments, patience.Token);

@@ -32,7 +32,7 @@ public static class CatalogBackground
             .On<ProductCreated>(OnProductChanged.Created)
             .On<ProductUpdated>(OnProductChanged.Updated));
 
-        builder.AddProofRules<CatalogDb>(StockRules.All);
+        builder.AddProofRules<CatalogDb>([.. StockRules.All, .. PopularityRules.All]);
         builder.AddRecoveryKind<CatalogDb>(ExpireReservations.Kind, ExpireReservations.WaitingSql);
         builder.AddSchedule(
             "expire-reservations", TimeSpan.FromSeconds(options.SweepSeconds),

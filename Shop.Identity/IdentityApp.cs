@@ -23,6 +23,8 @@ internal static class IdentityApp
             .BindConfiguration(IdentityOptions.Section).ValidateDataAnnotations().ValidateOnStart();
 
         builder.Services.AddSingleton<PersonalData>();
+        builder.Services.AddSingleton<ResealUsersService>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<ResealUsersService>());
         builder.Services.AddSingleton<Passwords>();
         builder.Services.AddSingleton<LoginFailures>();
         builder.Services.AddSingleton<RefreshTokens>();

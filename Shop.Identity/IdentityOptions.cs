@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Shop.ServiceDefaults.PersonalData;
 
 namespace Shop.Identity;
 
@@ -20,6 +21,9 @@ internal sealed class IdentityOptions
     /// </summary>
     [Required, MinLength(22)]
     public string KeyEncryptionKey { get; set; } = "";
+
+    /// <summary>Secrets that it replaced, until everything is sealed under the current one.</summary>
+    public string[] FormerKeyEncryptionKeys { get; set; } = [];
 
     [Range(1, 86_400)]
     public int AccessTokenSeconds { get; set; } = 600;
@@ -57,4 +61,6 @@ internal sealed class IdentityOptions
     /// <summary>How often a replica reads the keys that others may have made.</summary>
     [Range(1, 3_600)]
     public int KeyRefreshSeconds { get; set; } = 30;
+
+    internal KeyRing RingFor(string purpose) => new(KeyEncryptionKey, FormerKeyEncryptionKeys, purpose);
 }

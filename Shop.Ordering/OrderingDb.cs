@@ -1,6 +1,9 @@
 using Microsoft.EntityFrameworkCore;
+using Shop.Ordering.Coupons;
+using Shop.Ordering.Notifications;
 using Shop.Ordering.Orders;
 using Shop.Ordering.Shipments;
+using Shop.Ordering.Webhooks;
 
 namespace Shop.Ordering;
 
@@ -9,7 +12,17 @@ public sealed class OrderingDb(DbContextOptions<OrderingDb> options) : DbContext
 {
     internal DbSet<Order> Orders => Set<Order>();
 
+    internal DbSet<Coupon> Coupons => Set<Coupon>();
+
+    internal DbSet<UserCoupon> UserCoupons => Set<UserCoupon>();
+
     internal DbSet<OrderTransition> Transitions => Set<OrderTransition>();
+
+    internal DbSet<Notification> Notifications => Set<Notification>();
+
+    internal DbSet<Webhook> Webhooks => Set<Webhook>();
+
+    internal DbSet<WebhookDelivery> WebhookDeliveries => Set<WebhookDelivery>();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
@@ -29,6 +42,19 @@ public sealed class OrderingDb(DbContextOptions<OrderingDb> options) : DbContext
         modelBuilder.Entity<Shipment>().ToTable("shipments").HasKey(shipment => shipment.Id);
         modelBuilder.Entity<OrderTransition>().ToTable("order_transitions")
             .HasKey(transition => new { transition.OrderId, transition.Version });
+        modelBuilder.Entity<Coupon>().ToTable("coupons").HasKey(coupon => coupon.Id);
+        modelBuilder.Entity<UserCoupon>(claim =>
+        {
+            claim.ToTable("user_coupons").HasKey(c => c.Id);
+            claim.Ignore(c => c.StatusText);
+            claim.Property(c => c.Status)
+                .HasConversion(status => status.ToText(), text => UserCouponStatuses.Parse(text));
+            claim.HasOne(c => c.Coupon).WithMany().HasForeignKey(c => c.CouponId);
+        });
+        modelBuilder.Entity<Notification>().ToTable("notifications").HasKey(notification => notification.Id);
+        modelBuilder.Entity<Webhook>().ToTable("webhooks").HasKey(webhook => webhook.Id);
+        modelBuilder.Entity<WebhookDelivery>().ToTable("webhook_deliveries")
+            .HasKey(delivery => new { delivery.WebhookId, delivery.EventId });
 
         foreach (var property in modelBuilder.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
         {

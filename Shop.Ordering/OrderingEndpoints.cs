@@ -1,6 +1,9 @@
+using Shop.Ordering.Coupons;
+using Shop.Ordering.Notifications;
 using Shop.Ordering.Orders;
 using Shop.Ordering.Refunds;
 using Shop.Ordering.Shipments;
+using Shop.Ordering.Webhooks;
 using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Http;
@@ -28,6 +31,26 @@ internal static class OrderingEndpoints
         shipments.MapPost("/deliver", MoveShipment.Deliver).WithName("Deliver")
             .ProducesProblem(404).ProducesProblem(409);
 
+        var coupons = routes.MapGroup("/coupons").WithTags("Coupons").RequireAuthorization(Policies.SignedIn);
+        coupons.MapPost("/", CreateCoupon.Handle).WithName("CreateCoupon").RequireAuthorization(Policies.Admin)
+            .ProducesProblem(400).ProducesProblem(409);
+        coupons.MapGet("/", ListCoupons.Handle).WithName("ListCoupons").ProducesProblem(400);
+        coupons.MapGet("/me", ListMyCoupons.Handle).WithName("ListMyCoupons").ProducesProblem(400);
+        coupons.MapGet("/{id:guid}", ShowCoupon.Handle).WithName("ShowCoupon").ProducesProblem(404);
+        coupons.MapPost("/{id:guid}/claim", ClaimCoupon.Handle).WithName("ClaimCoupon")
+            .ProducesProblem(400).ProducesProblem(404).ProducesProblem(409).ProducesProblem(422);
+
+        routes.MapGet("/notifications/me", ListMyNotifications.Handle).WithName("ListMyNotifications")
+            .WithTags("Notifications").RequireAuthorization(Policies.SignedIn).ProducesProblem(400);
+
+        var webhooks = routes.MapGroup("/webhooks").WithTags("Webhooks").RequireAuthorization(Policies.Admin);
+        webhooks.MapPost("/", RegisterWebhook.Handle).WithName("RegisterWebhook")
+            .ProducesProblem(400).ProducesProblem(409);
+        webhooks.MapGet("/", ListWebhooks.Handle).WithName("ListWebhooks").ProducesProblem(400);
+        webhooks.MapDelete("/{id:guid}", RemoveWebhook.Handle).WithName("RemoveWebhook").ProducesProblem(404);
+        webhooks.MapGet("/{id:guid}/deliveries", ListDeliveries.Handle).WithName("ListDeliveries")
+            .ProducesProblem(400).ProducesProblem(404);
+
         var services = routes.MapGroup("/internal/orders")
             .WithTags("Internal").RequireAuthorization(Policies.OrderingInternal);
         services.MapGet("/{id:guid}", ShowOrderInternally.Handle).WithName("ShowOrderInternally").ProducesProblem(404);
@@ -43,11 +66,24 @@ internal static class OrderingEndpoints
     {
         builder.AddDatabase<OrderingDb>("orderingdb");
         builder.AddOrderingOptions();
+        builder.AddWebhookOptions();
         builder.AddServiceClient<CatalogClient>("catalog");
         builder.AddServiceClient<PaymentsClient>("payments");
         builder.Services.ConfigureHttpJsonOptions(
             json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, OrderingJson.Default));
 
+        // The gate of a rush for coupons; Ordering works without it, so its health does not depend on it.
+        builder.AddRedisClient("cache", settings => settings.DisableHealthChecks = true);
+        builder.AddCouponOptions();
+        builder.Services.AddSingleton<CouponGate>();
+        builder.Services.AddSingleton<ClaimCoupons>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<ClaimCoupons>().Shared);
+        // Not AddHostedService: for it the two are one, since they are of one type.
+        builder.Services.AddSingleton<IHostedService>(services => services.GetRequiredService<ClaimCoupons>().Looks);
+        builder.Services.AddSingleton<ApplyCoupon>();
+
+        builder.Services.AddSingleton<ShippingAddresses>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<ShippingAddresses>());
         builder.Services.AddSingleton<FindPlaced>();
         builder.Services.AddHostedService(services => services.GetRequiredService<FindPlaced>().Shared);
         builder.Services.AddSingleton<ReserveStock>();

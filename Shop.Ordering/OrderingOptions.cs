@@ -5,6 +5,12 @@ public sealed class OrderingOptions
 {
     public const string Section = "Orders";
 
+    /// <summary>The secret that addresses are sealed under. The HTTP half needs it; losing it loses them.</summary>
+    public string KeyEncryptionKey { get; set; } = "";
+
+    /// <summary>Secrets that it replaced, until every address is sealed under the current one.</summary>
+    public string[] FormerKeyEncryptionKeys { get; set; } = [];
+
     /// <summary>How long an order may stay unpaid before it expires: 15 minutes.</summary>
     public int TtlSeconds { get; set; } = 900;
 

@@ -40,7 +40,10 @@ public static class PaymentsBackground
         builder.AddSubscriptions<PaymentsDb>("payments-orders", OnOrderEvents);
         builder.AddSubscriptions<PaymentsDb>(CloseDays.Group, OnSettlementEvents);
 
-        builder.AddProofRules<PaymentsDb>(PaymentRules.All);
+        builder.AddProofRules<PaymentsDb>([
+            .. PaymentRules.All, .. PointsRules.All, PointsRules.InTheLedger, .. LedgerRules.All,
+            .. SettlementRules.All,
+        ]);
         builder.AddRecoveryKind<PaymentsDb>(RecoverPayments.Kind, RecoverPayments.WaitingSql);
         builder.AddRecoveryKind<PaymentsDb>(RecoverRefunds.Kind, RecoverRefunds.WaitingSql);
         var pause = TimeSpan.FromSeconds(options.SweepSeconds);

@@ -59,6 +59,6 @@ internal static class PaymentsEndpoints
 
         // Open to anybody: the signature says who speaks.
         routes.MapPost("/webhooks/sandbox", ReceiveSandboxWebhook.Handle).WithName("ReceiveSandboxWebhook")
-            .WithTags("Webhooks").AllowAnonymous();
+            .WithTags("Webhooks").AllowAnonymous().DisableRateLimiting();
     }
 }

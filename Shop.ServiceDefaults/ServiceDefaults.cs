@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Shop.ServiceDefaults.Authentication;
+using Shop.ServiceDefaults.Headers;
 using Shop.ServiceDefaults.Health;
 using Shop.ServiceDefaults.Http;
 using Shop.ServiceDefaults.Limits;
@@ -24,6 +25,8 @@ public static class ServiceDefaultsExtensions
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.AddShopTelemetry();
         builder.AddRequestLimits();
+        builder.AddRateLimits();
+        builder.AddSecurityHeaders();
         builder.Services.AddHealth();
         builder.Services.AddProblems();
         builder.Services.ConfigureHttpJsonOptions(json => ShopJson.Apply(json.SerializerOptions));
@@ -45,9 +48,11 @@ public static class ServiceDefaultsExtensions
     {
         ArgumentNullException.ThrowIfNull(app);
         app.UseRequestSpans();
+        app.UseSecurityHeaders();
         app.UseProblems();
         app.MapOpenApiPages();
         app.UseAuthentication();
+        app.UseRateLimiter();
         app.UseAuthorization();
         app.MapHealth();
         return app;

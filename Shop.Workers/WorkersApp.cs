@@ -3,6 +3,7 @@ using Shop.Identity;
 using Shop.Ordering;
 using Shop.Payments;
 using Shop.ServiceDefaults;
+using Shop.ServiceDefaults.Auditing;
 using Shop.ServiceDefaults.Messaging;
 using Shop.ServiceDefaults.Proof;
 using Shop.ServiceDefaults.Scheduling;
@@ -35,6 +36,7 @@ internal static class WorkersApp
         builder.AddRulesBetweenServices();
         builder.AddProver();
         builder.AddProofRuns<OrderingDb>();
+        builder.Services.AddSingleton<AuditReader>();
         builder.AddScheduler();
 
         var app = builder.Build();

@@ -19,6 +19,7 @@ internal static class WorkersEndpoints
         ops.MapPost("/dead-letters/{id}/replay", DeadLetters.Replay).WithName("ReplayDeadLetter");
         ops.MapPost("/dead-letters/replay", DeadLetters.ReplayAll).WithName("ReplayDeadLetters");
         ops.MapPost("/popularity/rebuild", Operations.Popularity.Rebuild).WithName("RebuildPopularity");
+        ops.MapGet("/audit", Audit.List).WithName("ListAudit");
 
         routes.MapGet("/proof", ShowProof.Handle).WithName("ShowProof").WithTags("Proof")
             .RequireAuthorization(Policies.Operations);

@@ -19,12 +19,16 @@ internal static class RebuildPopularity
          where counted_at is not null and day <> (paid_at at time zone @TimeZone)::date
         """;
 
-    private const string DaysSql = """
-        with truth as (
-            select o.day, f.product_id, sum(f.quantity)::bigint as quantity, sum(f.amount)::bigint as amount
-              from popularity_facts f join popularity_orders o on o.order_id = f.order_id
-             where o.counted_at is not null
-             group by o.day, f.product_id)
+    /// <summary>The sums of days as the facts say them, for the proof too.</summary>
+    internal const string DaysOfFactsSql = """
+        select o.day, f.product_id, sum(f.quantity)::bigint as quantity, sum(f.amount)::bigint as amount
+          from popularity_facts f join popularity_orders o on o.order_id = f.order_id
+         where o.counted_at is not null
+         group by o.day, f.product_id
+        """;
+
+    private const string DaysSql = $"""
+        with truth as ({DaysOfFactsSql})
         insert into popularity_days (day, product_id, quantity, amount)
         select day, product_id, coalesce(t.quantity, 0), coalesce(t.amount, 0)
           from truth t full join popularity_days d using (day, product_id)
@@ -32,8 +36,11 @@ internal static class RebuildPopularity
             on conflict (day, product_id) do update set quantity = excluded.quantity, amount = excluded.amount
         """;
 
-    // The same rule as OrderFacts.Pairs: the first products of an order by id, those of which something was kept.
-    private const string PairsSql = """
+    /// <summary>
+    /// The pairs as the facts say them. The same rule as OrderFacts.Pairs: the first products of an order by id, those
+    /// of which something was kept.
+    /// </summary>
+    internal static readonly string PairsOfFactsSql = $"""
         with bought as (
             select order_id, product_id, kept
               from (select f.order_id, f.product_id, sum(f.quantity) > 0 as kept,
@@ -42,12 +49,15 @@ internal static class RebuildPopularity
                      where o.counted_at is not null
                      group by f.order_id, f.product_id
                     having bool_or(f.source_id = f.order_id)) as line
-             where position <= @MaxPaired),
-        truth as (
-            select a.product_id, b.product_id as other_id, count(*) as orders
-              from bought a join bought b on b.order_id = a.order_id and b.product_id <> a.product_id
-             where a.kept and b.kept
-             group by a.product_id, b.product_id)
+             where position <= {OrderFacts.MaxPaired})
+        select a.product_id, b.product_id as other_id, count(*) as orders
+          from bought a join bought b on b.order_id = a.order_id and b.product_id <> a.product_id
+         where a.kept and b.kept
+         group by a.product_id, b.product_id
+        """;
+
+    private static readonly string PairsSql = $"""
+        with truth as ({PairsOfFactsSql})
         insert into popularity_pairs (product_id, other_id, orders)
         select product_id, other_id, coalesce(t.orders, 0)
           from truth t full join popularity_pairs p using (product_id, other_id)
@@ -68,7 +78,7 @@ internal static class RebuildPopularity
 
                 await tx.ExecuteAsync($"set local statement_timeout = '{options.RebuildTimeoutSeconds}s'");
                 await tx.ExecuteAsync(LockCountingSql);
-                var parameters = new { options.TimeZone, OrderFacts.MaxPaired };
+                var parameters = new { options.TimeZone };
                 // Dying before the commit: the old sums stand, and the next run does it all again.
                 return new Corrected(
                     await WriteAsync(MoveSql), await WriteAsync(DaysSql), await WriteAsync(PairsSql));

@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
+using Shop.ServiceDefaults.Auditing;
 using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
@@ -103,6 +104,7 @@ internal static class ChangeProduct
         });
         if (changed != 1) throw new InvalidOperationException($"Product {id} changed under its lock.");
         after = after with { Version = before.Version + 1 };
+        await tx.AuditAdminAsync(user, $"change product to version {after.Version}", $"product {id}");
         tx.Publish(new ProductUpdated(id, tx.Now), after.Version);
         return (after, null);
     }

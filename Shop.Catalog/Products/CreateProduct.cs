@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Shop.ServiceDefaults.Auditing;
 using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
@@ -51,6 +52,7 @@ internal static class CreateProduct
                     created.CreatedAt,
                 });
                 await tx.ExecuteAsync(StockSql, new { created.Id });
+                await tx.AuditAdminAsync(user, "create product", $"product {created.Id}");
                 tx.Publish(new ProductCreated(created.Id, created.SellerId, created.CreatedAt), created.Version);
                 return created;
             },

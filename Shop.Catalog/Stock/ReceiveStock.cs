@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Shop.Catalog.Products;
+using Shop.ServiceDefaults.Auditing;
 using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
@@ -60,6 +61,7 @@ internal static class ReceiveStock
 
                 // The movement's id rises with each change of this row, as a version has to.
                 var version = await tx.QuerySingleOrDefaultAsync<long>(MovementSql, parameters);
+                await tx.AuditAdminAsync(user, $"receive stock: {request.Quantity}", $"product {id}");
                 tx.Publish(new StockReceived(id, request.Quantity, tx.Now), version);
                 return received;
             },

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Serialization;
 using Microsoft.IdentityModel.Tokens;
+using Shop.ServiceDefaults.PersonalData;
 
 namespace Shop.Identity.Keys;
 
@@ -33,16 +34,16 @@ internal sealed class SigningKey
     public static SigningKey Create(DateTimeOffset activatesAt) =>
         new(ECDsa.Create(ECCurve.NamedCurves.nistP256), activatesAt);
 
-    public static SigningKey Open(byte[] encrypted, string id, DateTimeOffset activatesAt, SecretBox box)
+    public static SigningKey Open(byte[] encrypted, string id, DateTimeOffset activatesAt, KeyRing ring)
     {
         var ecdsa = ECDsa.Create();
-        ecdsa.ImportPkcs8PrivateKey(box.Open(encrypted, id), out _);
+        ecdsa.ImportPkcs8PrivateKey(ring.Open(encrypted, id), out _);
         var key = new SigningKey(ecdsa, activatesAt);
         if (key.Id != id) throw new CryptographicException($"Signing key {id} is not the key that its row names.");
         return key;
     }
 
-    public byte[] Seal(SecretBox box) => box.Seal(_ecdsa.ExportPkcs8PrivateKey(), Id);
+    public byte[] Seal(KeyRing ring) => ring.Seal(_ecdsa.ExportPkcs8PrivateKey(), Id);
 
     private static string Thumbprint(string x, string y) => Base64UrlEncoder.Encode(SHA256.HashData(
         Encoding.ASCII.GetBytes($$"""{"crv":"P-256","kty":"EC","x":"{{x}}","y":"{{y}}"}""")));

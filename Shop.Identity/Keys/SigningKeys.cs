@@ -1,8 +1,10 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.PersonalData;
 
 namespace Shop.Identity.Keys;
 
@@ -31,7 +33,11 @@ internal sealed partial class SigningKeys(
                         where next.activates_at > old.activates_at and next.activates_at < @SupersededBefore)
         """;
 
-    private readonly SecretBox _box = new(options.Value.KeyEncryptionKey, "signing-keys");
+    private const string ResealSql = """
+        update signing_keys set private_key_encrypted = @PrivateKeyEncrypted where kid = @Kid
+        """;
+
+    private readonly KeyRing _ring = options.Value.RingFor("signing-keys");
     private IReadOnlyList<SigningKey> _keys = [];
 
     /// <summary>The key that signs a token issued now.</summary>
@@ -58,11 +64,17 @@ internal sealed partial class SigningKeys(
             await tx.ExecuteAsync(
                 DeleteSupersededSql, new { SupersededBefore = KeyPlan.SupersededBefore(tx.Now, options.Value) });
             var stored = await tx.QueryAsync<KeyRow>(SelectSql);
+            foreach (var old in stored.Where(row => !_ring.IsCurrent(row.PrivateKeyEncrypted)))
+            {
+                await tx.ExecuteAsync(
+                    ResealSql, old with { PrivateKeyEncrypted = _ring.Reseal(old.PrivateKeyEncrypted, old.Kid) });
+            }
+
             var newest = stored.Count == 0 ? (DateTimeOffset?)null : stored[^1].ActivatesAt;
             if (KeyPlan.NextActivation(tx.Now, newest, options.Value) is not { } activation) return stored;
 
             var key = SigningKey.Create(activation);
-            var row = new KeyRow(key.Id, key.Seal(_box), activation);
+            var row = new KeyRow(key.Id, key.Seal(_ring), activation);
             await tx.ExecuteAsync(InsertSql, new { row.Kid, row.PrivateKeyEncrypted, tx.Now, row.ActivatesAt });
             Made(log, key.Id, activation);
             return [.. stored, row];
@@ -71,7 +83,7 @@ internal sealed partial class SigningKeys(
         // A key already open stays the same object: the token handler caches signers per key.
         var open = _keys.ToDictionary(key => key.Id);
         _keys = [.. rows.Select(row => open.GetValueOrDefault(row.Kid)
-            ?? SigningKey.Open(row.PrivateKeyEncrypted, row.Kid, row.ActivatesAt, _box))];
+            ?? SigningKey.Open(row.PrivateKeyEncrypted, row.Kid, row.ActivatesAt, _ring))];
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -83,8 +95,10 @@ internal sealed partial class SigningKeys(
             {
                 await RefreshAsync(stoppingToken);
             }
-            catch (Exception e) when (e is NpgsqlException or DatabaseBusyException or TimeoutException)
+            catch (Exception e) when (e is NpgsqlException or DatabaseBusyException or TimeoutException
+                or CryptographicException)
             {
+                // The last one: another replica runs with a newer secret already.
                 NotRefreshed(log, e);
             }
         }

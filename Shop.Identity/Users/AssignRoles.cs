@@ -1,5 +1,7 @@
 using System.ComponentModel.DataAnnotations;
+using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Shop.ServiceDefaults.Auditing;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Problems;
 
@@ -21,7 +23,7 @@ internal static class AssignRoles
         """; // 0 rows: no such user.
 
     public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
-        Guid id, Request request, Database<IdentityDb> database, CancellationToken ct)
+        Guid id, Request request, ClaimsPrincipal admin, Database<IdentityDb> database, CancellationToken ct)
     {
         var roles = request.Roles.Distinct().Order(StringComparer.Ordinal).ToArray();
         if (roles.Except(Roles.OfUsers).Any())
@@ -34,14 +36,23 @@ internal static class AssignRoles
             return Problems.Invalid("sellerId", "Only a seller has a seller id.");
         }
 
-        var changed = await database.TransactAsync(tx => tx.QuerySingleOrDefaultAsync<Response>(UpdateSql, new
+        var changed = await database.TransactAsync(async tx =>
         {
-            Id = id,
-            Roles = roles,
-            request.SellerId,
-            NewSellerId = Guid.CreateVersion7(tx.Now),
-            tx.Now,
-        }), ct);
+            var user = await tx.QuerySingleOrDefaultAsync<Response>(UpdateSql, new
+            {
+                Id = id,
+                Roles = roles,
+                request.SellerId,
+                NewSellerId = Guid.CreateVersion7(tx.Now),
+                tx.Now,
+            });
+            if (user is not null)
+            {
+                await tx.AuditAsync(admin, $"assign roles: {string.Join(", ", user.Roles)}", $"user {id}");
+            }
+
+            return user;
+        }, ct);
         return changed is null ? Problems.NotFound() : TypedResults.Ok(changed);
     }
 

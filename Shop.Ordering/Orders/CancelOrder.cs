@@ -1,5 +1,7 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Shop.Ordering.Coupons;
+using Shop.ServiceDefaults.Auditing;
 using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
@@ -60,7 +62,17 @@ internal static class CancelOrder
         Guid? owner = user.IsAdmin() ? null : user.UserId();
         // Dying after the commit: the events are in the outbox, and what they ask for happens without this call.
         var verdict = await database.TransactAsync(
-            tx => RunAsync(tx, id, owner, reason, request.Restock ?? true), ct);
+            async tx =>
+            {
+                var decided = await RunAsync(tx, id, owner, reason, request.Restock ?? true);
+                if (decided is OrderVerdict.Done or OrderVerdict.AwaitsPayment or OrderVerdict.RefundDue)
+                {
+                    await tx.AuditAdminAsync(user, "cancel order", $"order {id}");
+                }
+
+                return decided;
+            },
+            ct);
         return verdict switch
         {
             null or OrderVerdict.Refused => Problems.NotFound(),
@@ -90,6 +102,7 @@ internal static class CancelOrder
         {
             case OrderVerdict.Done:
                 var version = OrderRows.Changed(await tx.QuerySingleOrDefaultAsync<long?>(CancelSql, change));
+                await SettleCoupons.GiveBackAsync(tx, order);
                 tx.Publish(new OrderCancelled(orderId, userId, reason, tx.Now), version);
                 break;
             case OrderVerdict.AwaitsPayment when !order.CancelRequested:

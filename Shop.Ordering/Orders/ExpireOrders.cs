@@ -1,3 +1,4 @@
+using Shop.Ordering.Coupons;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 
@@ -21,12 +22,12 @@ internal static class ExpireOrders
         ), expired as (
             update orders o set status = 'EXPIRED', version = version + 1, updated_at = @Now
               from due where o.id = due.id and o.status = 'CREATED' and o.expires_at <= @Now
-            returning o.id, o.user_id, o.status, o.version
+            returning o.id, o.user_id, o.coupon_id, o.status, o.version
         ), transitions as (
             insert into order_transitions (order_id, version, status, cause, trace_id, at)
             select id, version, status, 'not paid in time', @TraceId, @Now from expired
         )
-        select id, user_id, version from expired
+        select id, user_id, coupon_id, version from expired
         """;
 
     public static async Task<int> RunAsync(IServiceProvider services, CancellationToken ct)
@@ -37,6 +38,8 @@ internal static class ExpireOrders
         {
             var now = tx.Now;
             var expired = await tx.QueryAsync<Expired>(Sql, new { Now = now, BatchSize, OrderRows.TraceId });
+            await SettleCoupons.GiveBackAsync(
+                tx, [.. expired.Where(order => order.CouponId is not null).Select(order => order.Id)]);
             foreach (var order in expired)
             {
                 tx.Publish(new OrderExpired(order.Id, order.UserId, now), order.Version);
@@ -46,5 +49,5 @@ internal static class ExpireOrders
         }, ct);
     }
 
-    private sealed record Expired(Guid Id, Guid UserId, long Version);
+    private sealed record Expired(Guid Id, Guid UserId, Guid? CouponId, long Version);
 }

@@ -21,8 +21,9 @@ internal sealed class FindPlaced(Database<OrderingDb> database)
 
     private const string Qualified = """
         o.id, o.user_id, o.status as status_text, o.version, o.subtotal_minor, o.discount_minor, o.total_minor,
-        o.currency, o.payment_id, o.one_call, o.cancel_requested, o.cancel_reason, o.restock, o.coupon_not_applied,
-        o.idempotency_key, o.fingerprint, o.answer_status, o.answer, o.expires_at, o.created_at, o.updated_at
+        o.currency, o.payment_id, o.one_call, o.cancel_requested, o.cancel_reason, o.restock, o.coupon_id,
+        o.coupon_code, o.coupon_not_applied, o.idempotency_key, o.fingerprint, o.answer_status, o.answer, o.expires_at,
+        o.created_at, o.updated_at
         """;
 
     internal SharedCommit<Query, Order?> Shared { get; } = new((queries, ct) => FlushAsync(database, queries, ct));

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Claims;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -8,10 +7,7 @@ using Shop.ServiceDefaults.Problems;
 
 namespace Shop.Ordering.Orders;
 
-/// <summary>
-/// The user's own orders, the newest first. By time and then id, since an id that is derived from a key says nothing
-/// about time; the cursor is both of the last order of the page before.
-/// </summary>
+/// <summary>The user's own orders, the newest first.</summary>
 internal static class ListMyOrders
 {
     private const int DefaultLimit = 20;
@@ -30,7 +26,7 @@ internal static class ListMyOrders
         var mine = db.Orders.Where(order => order.UserId == userId);
         if (cursor is not null)
         {
-            if (Parse(cursor) is not var (at, id)) return Problems.Invalid("cursor", "This is no cursor.");
+            if (TimeCursor.Parse(cursor) is not var (at, id)) return Problems.Invalid("cursor", "This is no cursor.");
             mine = mine.Where(order => EF.Functions.LessThan(
                 ValueTuple.Create(order.CreatedAt, order.Id), ValueTuple.Create(at, id)));
         }
@@ -41,17 +37,6 @@ internal static class ListMyOrders
             .Select(OrderView.FromRow).AsSplitQuery().ToListAsync(ct);
         var hasMore = page.Count > limit;
         if (hasMore) page.RemoveAt(limit);
-        return TypedResults.Ok(new Response(page, hasMore ? CursorOf(page[^1]) : null));
+        return TypedResults.Ok(new Response(page, hasMore ? TimeCursor.Of(page[^1].CreatedAt, page[^1].Id) : null));
     }
-
-    private static string CursorOf(OrderView order) => string.Create(
-        CultureInfo.InvariantCulture, $"{order.CreatedAt.UtcTicks:x}-{order.Id:N}");
-
-    private static (DateTimeOffset At, Guid Id)? Parse(string cursor) =>
-        cursor.Split('-') is [var time, var text]
-        && long.TryParse(time, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var ticks)
-        && ticks >= 0 && ticks <= DateTimeOffset.MaxValue.UtcTicks
-        && Guid.TryParseExact(text, "N", out var id)
-            ? (new DateTimeOffset(ticks, TimeSpan.Zero), id)
-            : null;
 }

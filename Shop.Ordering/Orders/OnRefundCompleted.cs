@@ -1,3 +1,4 @@
+using Shop.Ordering.Coupons;
 using Shop.Ordering.Refunds;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Messaging;
@@ -43,6 +44,11 @@ internal static class OnRefundCompleted
             OrderId = orderId, refunded.PaymentId, Status = order.StatusText, Next = decision.Next.ToText(),
             context.Envelope.EventId, OrderRows.TraceId, tx.Now,
         }));
+        if (decision.Next == OrderStatus.Refunded)
+        {
+            await SettleCoupons.ReturnAsync(tx, order, context.Services.GetRequiredService<CouponOptions>());
+        }
+
         return Verdict.Applied;
     }
 }

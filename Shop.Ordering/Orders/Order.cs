@@ -49,6 +49,11 @@ internal sealed class Order
 
     public bool? Restock { get; private set; }
 
+    /// <summary>The coupon that it is reduced by: exactly then there is a discount.</summary>
+    public Guid? CouponId { get; private set; }
+
+    public string? CouponCode { get; private set; }
+
     public string? CouponNotApplied { get; private set; }
 
     public string? IdempotencyKey { get; private set; }

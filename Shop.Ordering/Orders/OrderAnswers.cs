@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
+using Shop.Ordering.Coupons;
 using Shop.ServiceDefaults.Http;
 using Shop.ServiceDefaults.Problems;
 
@@ -12,12 +13,18 @@ namespace Shop.Ordering.Orders;
 /// </summary>
 internal sealed class OrderAnswers(IServiceScopeFactory scopes)
 {
+    /// <param name="couponId">What the request called its coupon.</param>
     public async Task<Results<Created<OrderView>, Accepted<OrderView>, ProblemHttpResult>> StoredAsync(
-        Order order, CancellationToken ct)
+        Order order, CancellationToken ct, Guid? couponId = null)
     {
         if (order.AnswerStatus is not { } status)
         {
             throw new InvalidOperationException($"Order {order.Id} has no answer yet.");
+        }
+
+        if (order.Status == OrderStatus.Abandoned)
+        {
+            return CouponRefusals.ToProblem(JsonSerializer.Deserialize<string>(order.Answer!)!, couponId);
         }
 
         if (status != StatusCodes.Status201Created)
@@ -45,6 +52,10 @@ internal sealed class OrderAnswers(IServiceScopeFactory scopes)
         return await db.Orders.Where(order => order.Id == orderId)
             .Select(OrderView.FromRow).AsSplitQuery().SingleAsync(ct);
     }
+
+    /// <summary>What to store in the tombstone of an order that could not have the coupon it required.</summary>
+    public static (short Status, string Answer)? CouponRefused(string refusal) =>
+        (StatusCodes.Status409Conflict, JsonSerializer.Serialize(refusal));
 
     /// <summary>201: what to store when one call ends PAID.</summary>
     public static (short Status, string Answer) Paid(OrderView view) =>

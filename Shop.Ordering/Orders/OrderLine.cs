@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Shop.Ordering.Coupons;
 
 namespace Shop.Ordering.Orders;
 
@@ -10,7 +11,11 @@ namespace Shop.Ordering.Orders;
 /// </summary>
 internal sealed record OrderLine(
     Guid OrderId, Guid ProductId, short LineNo, Guid SellerId, string Category, string Name, long UnitPriceMinor,
-    int Quantity, long DiscountMinor, long AmountMinor);
+    int Quantity, long DiscountMinor, long AmountMinor)
+{
+    public OrderLine Reduced(long discount) =>
+        this with { DiscountMinor = discount, AmountMinor = (UnitPriceMinor * Quantity) - discount };
+}
 
 /// <summary>A payment of this order: REQUESTED while it is under way, then COMPLETED or FAILED for ever.</summary>
 internal sealed record PaymentAttempt(
@@ -23,7 +28,8 @@ internal sealed record OrderTransition(
 /// <summary>An order about to be stored: what was agreed, computed once and then frozen.</summary>
 internal sealed record NewOrder(
     Guid Id, Guid UserId, IReadOnlyList<OrderLine> Lines, Guid? PaymentId, int TtlSeconds,
-    string? IdempotencyKey, byte[]? Fingerprint, string? ShippingAddress, string? CouponNotApplied)
+    string? IdempotencyKey, byte[]? Fingerprint, string? ShippingAddress, string? CouponNotApplied,
+    bool CouponRequired = false, AppliedCoupon? Coupon = null)
 {
     public bool OneCall => PaymentId is not null;
 
@@ -32,6 +38,17 @@ internal sealed record NewOrder(
     public long DiscountMinor { get; } = Lines.Sum(line => line.DiscountMinor);
 
     public long TotalMinor => SubtotalMinor - DiscountMinor;
+
+    public NewOrder WithCoupon(AppliedCoupon coupon, IReadOnlyList<long> discounts) =>
+        Repriced([.. Lines.Zip(discounts, (line, discount) => line.Reduced(discount))], coupon, null);
+
+    public NewOrder WithoutCoupon(string reason) =>
+        Repriced([.. Lines.Select(line => line.Reduced(discount: 0))], null, reason);
+
+    // Not by `with`: that would copy the sums of the old lines.
+    private NewOrder Repriced(IReadOnlyList<OrderLine> lines, AppliedCoupon? coupon, string? couponNotApplied) => new(
+        Id, UserId, lines, PaymentId, TtlSeconds, IdempotencyKey, Fingerprint, ShippingAddress, couponNotApplied,
+        CouponRequired, coupon);
 
     /// <summary>
     /// SHA-256 over what must never change, the same as the database's <c>order_content_hash</c> computes from the

@@ -10,15 +10,16 @@ internal static class OrderRows
 {
     public const string Columns = """
         id, user_id, status as status_text, version, subtotal_minor, discount_minor, total_minor, currency,
-        payment_id, one_call, cancel_requested, cancel_reason, restock, coupon_not_applied, idempotency_key,
-        fingerprint, answer_status, answer, expires_at, created_at, updated_at
+        payment_id, one_call, cancel_requested, cancel_reason, restock, coupon_id, coupon_code, coupon_not_applied,
+        idempotency_key, fingerprint, answer_status, answer, expires_at, created_at, updated_at
         """;
 
     private const string LockSql = $"select {Columns} from orders where id = @OrderId for update";
 
     // Two statements: a row that another transaction is just inserting is waited for by the first and seen by the next.
     private const string TombstoneSql = """
-        insert into orders (id, status, created_at, updated_at) values (@OrderId, 'ABANDONED', @Now, @Now)
+        insert into orders (id, status, answer_status, answer, created_at, updated_at)
+        values (@OrderId, 'ABANDONED', @AnswerStatus, @Answer::json, @Now, @Now)
             on conflict (id) do nothing
         """;
 
@@ -38,9 +39,13 @@ internal static class OrderRows
     /// Makes sure that this order will never be, unless it is there already: true where it will not, so that what was
     /// held for it may be given back.
     /// </summary>
-    public static async Task<bool> AbandonAsync(Transaction<OrderingDb> tx, Guid orderId)
+    /// <param name="couponRefusal">What its request is to hear for ever, if its coupon is the reason.</param>
+    public static async Task<bool> AbandonAsync(
+        Transaction<OrderingDb> tx, Guid orderId, string? couponRefusal = null)
     {
-        await tx.ExecuteAsync(TombstoneSql, new { OrderId = orderId, tx.Now });
+        var answer = couponRefusal is null ? default : OrderAnswers.CouponRefused(couponRefusal);
+        await tx.ExecuteAsync(
+            TombstoneSql, new { OrderId = orderId, AnswerStatus = answer?.Status, answer?.Answer, tx.Now });
         return await tx.QuerySingleOrDefaultAsync<bool>(IsAbandonedSql, new { OrderId = orderId });
     }
 

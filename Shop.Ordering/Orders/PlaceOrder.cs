@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Shop.Ordering.Coupons;
 using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Idempotency;
@@ -16,7 +17,6 @@ using Answer = Results<Created<OrderView>, Accepted<OrderView>, ProblemHttpResul
 internal static class PlaceOrder
 {
     public const string Operation = "POST /orders";
-    private const string CouponUnknown = "coupon-unknown";
 
     /// <summary>Lines and, optionally, a payment; or the short form of one product and a payment method.</summary>
     public sealed record Request(
@@ -39,9 +39,9 @@ internal static class PlaceOrder
             return Problems.Invalid(errors);
         }
 
-        if (placement is { CouponId: not null, CouponRequired: true }) return UnknownCoupon(placement);
         var userId = http.User.UserId();
-        var key = IdempotencyKey.Read(http, userId, Operation, placement, out var badKey);
+        var key = IdempotencyKey.Read(
+            http, userId, Operation, stages.Addresses.Hide(placement), out var badKey);
         if (badKey is not null) return Problems.Of(400, "idempotency-key-invalid", badKey);
         if (key is null && placement.Payment is not null)
         {
@@ -58,6 +58,16 @@ internal static class PlaceOrder
     private static async Task<Answer> HoldAndStoreAsync(
         Attempt attempt, Stages stages, OrderingOptions options, CancellationToken ct)
     {
+        var offer = attempt.Placement.CouponId is { } couponId
+            ? await stages.Coupons.FindAsync(couponId, attempt.UserId, attempt.Id, ct)
+            : null;
+        if (attempt.Placement.CouponRequired && offer?.Refusal is { } refusal)
+        {
+            return attempt.Key is not null && await FindAsync(attempt, stages, ct) is { } other
+                ? await AnswerExistingAsync(attempt, other, stages, ct)
+                : CouponRefusals.ToProblem(refusal, attempt.Placement.CouponId);
+        }
+
         // From here on nobody's impatience counts: a hold without an order would only be found by Catalog's sweep.
         var ttl = attempt.Placement.Payment is null ? options.TtlSeconds : options.OneCallTtlSeconds;
         var held = await stages.Reserve.RunAsync(ReservationOf(attempt, ttl), CancellationToken.None);
@@ -69,23 +79,30 @@ internal static class PlaceOrder
         }
 
         var order = Freeze(attempt, held, ttl);
-        // Only now the total is known. The same hold has the same total, so no rerun of this attempt can be an order.
+        if (offer is not null) order = ApplyCoupon.To(order, offer);
+        if (order is { CouponRequired: true, CouponNotApplied: { } reason })
+        {
+            return await RefuseCouponAsync(attempt, reason, stages);
+        }
+
+        // Only now the total is known. Whoever wins the order's id, this tombstone or another run, is the answer.
         if (attempt.Placement.Payment?.Misfit(order.TotalMinor) is { } misfit
             && await stages.GiveBack.RunAsync(attempt.Id))
         {
             return Problems.Invalid("payment.points", misfit);
         }
 
-        if (await TryStoreAsync(order, stages) is { } createdAt)
+        var outcome = await TryStoreAsync(order, stages);
+        if (outcome.CouponRefusal is { } gone) return await RefuseCouponAsync(attempt, gone, stages);
+        if (outcome.At is { } createdAt)
         {
-            var view = OrderView.AsPlaced(order, createdAt);
+            var view = OrderView.AsPlaced(outcome.Order, createdAt);
             return attempt.Placement.Payment is { } payment
                 ? await stages.Pay.RunAsync(view, attempt.UserId, payment, ct)
                 : TypedResults.Created($"/orders/{attempt.Id}", view);
         }
 
-        var winner = await FindAsync(attempt, stages, CancellationToken.None)
-            ?? throw new InvalidOperationException($"Order {attempt.Id} met a row that is not there.");
+        var winner = await FindWinnerAsync(attempt, stages);
         // Another order won the key, or somebody's tombstone the id: this hold is for nobody.
         if (winner.Id != attempt.Id || winner.Status == OrderStatus.Abandoned)
         {
@@ -94,6 +111,22 @@ internal static class PlaceOrder
 
         return await AnswerExistingAsync(attempt, winner, stages, ct);
     }
+
+    /// <summary>The hold goes back, and this attempt is over: its key hears the same from now on.</summary>
+    private static async Task<Answer> RefuseCouponAsync(Attempt attempt, string refusal, Stages stages)
+    {
+        if (await stages.GiveBack.RunAsync(attempt.Id, couponRefusal: refusal))
+        {
+            return CouponRefusals.ToProblem(refusal, attempt.Placement.CouponId);
+        }
+
+        var winner = await FindWinnerAsync(attempt, stages);
+        return await AnswerExistingAsync(attempt, winner, stages, CancellationToken.None);
+    }
+
+    private static async Task<Order> FindWinnerAsync(Attempt attempt, Stages stages) =>
+        await FindAsync(attempt, stages, CancellationToken.None)
+        ?? throw new InvalidOperationException($"Order {attempt.Id} met a row that is not there.");
 
     private static Task<Order?> FindAsync(Attempt attempt, Stages stages, CancellationToken ct) =>
         stages.Find.RunAsync(attempt.Id, attempt.UserId, attempt.Key?.StoredKey, ct);
@@ -108,7 +141,7 @@ internal static class PlaceOrder
                 422, "idempotency-key-reused", $"This {IdempotencyKey.Header} was sent with another request.");
         }
 
-        if (existing.Status == OrderStatus.Abandoned)
+        if (existing is { Status: OrderStatus.Abandoned, AnswerStatus: null })
         {
             return Problems.Conflict("attempt-abandoned", "This attempt was given up and nothing was taken.");
         }
@@ -119,14 +152,14 @@ internal static class PlaceOrder
         }
 
         if (attempt.Key is not null) attempt.Http.Response.Headers[IdempotencyKey.ReplayedHeader] = "true";
-        return await stages.Answers.StoredAsync(existing, ct);
+        return await stages.Answers.StoredAsync(existing, ct, attempt.Placement.CouponId);
     }
 
     /// <summary>
     /// When it was stored; null where a row stands there instead: this order's own after a lost COMMIT, another's, or a
     /// tombstone.
     /// </summary>
-    private static async Task<DateTimeOffset?> TryStoreAsync(NewOrder order, Stages stages)
+    private static async Task<StoreOrders.Outcome> TryStoreAsync(NewOrder order, Stages stages)
     {
         try
         {
@@ -144,7 +177,7 @@ internal static class PlaceOrder
             // its key hears that the attempt was abandoned, so it hears that now too; without a key the failure itself
             // is the answer.
             if (await stages.GiveBack.RunAsync(order.Id, e) && order.IdempotencyKey is null) throw;
-            return null;
+            return new(order, null, null);
         }
     }
 
@@ -166,17 +199,9 @@ internal static class PlaceOrder
         });
         return new(
             id, userId, [.. lines], placement.Payment is null ? null : PayInOneCall.PaymentIdOf(id), ttlSeconds,
-            key?.StoredKey, key?.Fingerprint, placement.ShippingAddress,
-            placement.CouponId is null ? null : CouponUnknown);
+            key?.StoredKey, key?.Fingerprint, placement.ShippingAddress, CouponNotApplied: null,
+            placement.CouponRequired);
     }
-
-    private static ProblemHttpResult UnknownCoupon(Placement placement) => Problems.Of(
-        400, CouponUnknown, "There is no such coupon.",
-        new Dictionary<string, object?>
-        {
-            ["couponId"] = placement.CouponId,
-            ["errors"] = new Dictionary<string, string[]> { ["couponId"] = ["There is no such coupon."] },
-        });
 
     private static ProblemHttpResult Refusal(CatalogClient.Held held, Placement placement)
     {
@@ -204,8 +229,8 @@ internal static class PlaceOrder
 
     /// <summary>What an order goes through, each shared by all that are under way.</summary>
     internal sealed record Stages(
-        FindPlaced Find, ReserveStock Reserve, StoreOrders Store, PayInOneCall Pay, GiveBack GiveBack,
-        OrderAnswers Answers);
+        FindPlaced Find, ApplyCoupon Coupons, ReserveStock Reserve, StoreOrders Store, PayInOneCall Pay,
+        GiveBack GiveBack, OrderAnswers Answers, ShippingAddresses Addresses);
 
     /// <param name="Id">Derived from the key where there is one.</param>
     private sealed record Attempt(

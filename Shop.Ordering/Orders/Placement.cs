@@ -137,7 +137,7 @@ internal sealed record Placement(
                 // PostgreSQL keeps U+0000 in a json and then can't read it.
                 if (text.Length <= MaxAddressLength && !text.Contains("\\u0000", StringComparison.Ordinal)) return text;
             }
-            catch (InvalidOperationException)
+            catch (JsonException)
             {
                 // Half a surrogate pair is no text: refused like any other bad address.
             }

@@ -1,3 +1,4 @@
+using Shop.Ordering.Coupons;
 using Shop.Ordering.Shipments;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
@@ -118,6 +119,7 @@ internal static class SettlePayment
         }));
         if (decision.Next == OrderStatus.Cancelled)
         {
+            await SettleCoupons.GiveBackAsync(tx, order);
             var reason = order.CancelRequested ? order.CancelReason ?? "cancelled" : failure;
             tx.Publish(new OrderCancelled(orderId, order.UserId!.Value, reason, tx.Now), version);
         }
@@ -149,6 +151,7 @@ internal static class SettlePayment
         });
 
         tx.Publish(new OrderPaid(order.Id, order.UserId!.Value, paymentId, tx.Now), version);
+        await SettleCoupons.UseAsync(tx, order, version);
         foreach (var shipment in shipments)
         {
             tx.Publish(new ShipmentRequested(order.Id, shipment.Id, shipment.SellerId, tx.Now), version);
@@ -162,7 +165,8 @@ internal static class SettlePayment
     private static OrderView ViewOf(
         Order order, IReadOnlyList<OrderLine> lines, Guid paymentId, OrderView.Shipment[] shipments) => new(
         order.Id, OrderStatus.Paid, [.. lines.Select(OrderView.LineOf)], order.SubtotalMinor!.Value,
-        order.DiscountMinor!.Value, order.TotalMinor!.Value, order.Currency!, order.CouponNotApplied,
+        order.DiscountMinor!.Value, order.TotalMinor!.Value, order.Currency!,
+        OrderView.CouponOf(order.CouponId, order.CouponCode, order.DiscountMinor.Value), order.CouponNotApplied,
         [new(paymentId, "COMPLETED")], shipments, order.ExpiresAt!.Value, order.CreatedAt);
 
     internal enum Outcome

@@ -92,5 +92,13 @@ internal static class OrderRules
               from orders
              where status <> 'ABANDONED'
             """),
+
+        new("no-refund-attempt-is-stuck",
+            "Units that a refund has frozen are refunded or free again within the time of Proof:StuckSeconds.",
+            """
+            select refund_id as id, concat(status, ' since ', started_at) as facts,
+                   status = 'REQUESTED' and started_at < now() - make_interval(secs => @StuckSeconds) as offends
+              from refund_attempts
+            """),
     ];
 }

@@ -1,6 +1,7 @@
 using Shop.Ordering.Orders;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Faults;
+using Shop.ServiceDefaults.Recovery;
 
 namespace Shop.Ordering.Refunds;
 
@@ -10,6 +11,10 @@ namespace Shop.Ordering.Refunds;
 /// </summary>
 internal static partial class RecoverRefundAttempts
 {
+    public const string Kind = "refund-attempts";
+
+    public const string WaitingSql = "select started_at as since from refund_attempts where status = 'REQUESTED'";
+
     private const int BatchSize = 50;
 
     // Claimed by moving the next question: another replica takes others, and a stuck one does not hold up the rest.
@@ -37,15 +42,16 @@ internal static partial class RecoverRefundAttempts
         var claimed = await database.TransactAsync(
             tx => tx.QueryAsync<Claim>(ClaimSql, new { tx.Now, Next = tx.Now.AddSeconds(age), BatchSize }), ct);
         // Dying here leaves them claimed until their next question is due.
-        var ended = 0;
-        foreach (var claim in claimed)
-        {
-            if (await TryRecoverAsync(claim)) ended++;
-        }
+        var results = new List<bool?>();
+        foreach (var claim in claimed) results.Add(await TryRecoverAsync(claim));
 
+        var ended = results.Count(result => result == true);
+        var turn = new RecoveryTurn(results.Count, ended, Failed: results.Count(result => result is null));
+        await RecoveryCounts.AddAsync(database.Source, Kind, turn, ct);
         return ended;
 
-        async Task<bool> TryRecoverAsync(Claim claim)
+        // Null: it failed.
+        async Task<bool?> TryRecoverAsync(Claim claim)
         {
             try
             {
@@ -65,7 +71,7 @@ internal static partial class RecoverRefundAttempts
             {
                 // One that can't be asked about must not keep the others of its batch frozen.
                 NotRecovered(log, claim.RefundId, claim.OrderId, e);
-                return false;
+                return null;
             }
         }
     }

@@ -6,6 +6,8 @@
 grant select, insert, update (
     status, version, payment_id, cancel_requested, cancel_reason, restock, answer_status, answer, recover_at, updated_at
 ) on orders to :"role";
+grant select, insert, update (sealed) on address_keys to :"role";
+grant select, insert, update (sealed) on stable_keys to :"role";
 grant select, insert on order_lines to :"role";
 grant select, insert on order_transitions to :"role";
 grant select, insert, update (status, failure, ended_at) on payment_attempts to :"role";
@@ -15,3 +17,15 @@ grant select, insert, delete on refund_attempt_lines to :"role";
 
 -- Shipments
 grant select, insert, update (status, shipped_at, delivered_at) on shipments to :"role";
+
+-- Coupons: terms are written once; a claim is never taken away.
+grant select, insert, update (issued) on coupons to :"role";
+grant select, insert, update (status, version, order_id, updated_at) on user_coupons to :"role";
+
+-- Side work: what buyers are told, what is sent to other systems
+grant select, insert on notifications to :"role";
+grant select, insert, update (failures, resume_at), delete on webhooks to :"role";
+grant select, insert, update (attempts, next_at, delivered_at, given_up_at, last_error), delete
+   on webhook_deliveries to :"role";
+grant select, insert, delete on feed_rows to :"role";
+grant select, update (lent_until, failures, last_error) on feed_sender to :"role";

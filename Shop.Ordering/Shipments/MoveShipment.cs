@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Shop.Ordering.Orders;
+using Shop.ServiceDefaults.Auditing;
 using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
@@ -72,7 +73,17 @@ internal static class MoveShipment
         Guid? sellerId = user.IsAdmin() ? null : user.SellerId() ?? Guid.Empty;
         // Dying after the commit: the events are in the outbox.
         var (verdict, shipment) = await database.TransactAsync(
-            tx => RunAsync(tx, orderId, shipmentId, sellerId, move), ct);
+            async tx =>
+            {
+                var moved = await RunAsync(tx, orderId, shipmentId, sellerId, move);
+                if (moved.Verdict == MoveVerdict.Done)
+                {
+                    await tx.AuditAdminAsync(user, $"move shipment: {move}", $"shipment {shipmentId}");
+                }
+
+                return moved;
+            },
+            ct);
         return verdict switch
         {
             MoveVerdict.Done => TypedResults.Ok(new OrderView.Shipment(shipmentId, shipment!.SellerId, move)),

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Shop.Payments.Orders;
 using Shop.Payments.Refunds;
+using Shop.ServiceDefaults.Auditing;
 using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Idempotency;
@@ -39,32 +40,38 @@ internal static class CancelPayment
         var userId = user.UserId();
         var key = IdempotencyKey.Read(http, userId, Operation, request, out var badKey, id);
         if (badKey is not null) return PayOrder.KeyProblem(badKey);
-        if (key is not null && await StoredAnswer.FindRefundAsync(database, userId, key, ct) is { } stored)
-        {
-            return stored.Send(http);
-        }
-
         if (!await GetPayment.SeenBy(db, user).AnyAsync(p => p.Id == id, ct)) return Problems.NotFound();
 
         // Dying after the commit: a void that is due is the sweep's business, with or without this call.
-        var payment = await database.TransactAsync(tx => WithdrawAsync(tx, id), ct);
+        var payment = await database.TransactAsync(
+            async tx =>
+            {
+                await tx.AuditAdminAsync(user, "cancel payment", $"payment {id}");
+                return await WithdrawAsync(tx, id);
+            },
+            ct);
         if (payment.Status == PaymentStatus.Processing)
         {
             return TypedResults.Accepted($"/payments/{id}", new Response(id, payment.Status));
         }
 
-        if (payment.Status != PaymentStatus.Completed || payment.Left == 0)
+        if (payment.Status != PaymentStatus.Completed) return TypedResults.Ok(new Response(id, payment.Status));
+
+        // Read before the key is looked up: had this key's own refund changed them, the key would be found.
+        var lines = await Refund.PaidLinesAsync(database, id, ct);
+        if (key is not null && await StoredAnswer.FindRefundAsync(database, userId, key, ct) is { } stored)
         {
-            return TypedResults.Ok(new Response(id, payment.Status));
+            return stored.Send(http);
         }
 
+        if (payment.Left == 0) return TypedResults.Ok(new Response(id, payment.Status));
         if (key is null) return PayOrder.KeyProblem(problem: null);
         var terms = new RefundTerms(
             Amount: null, Lines: null, IsWhole: true, payment.OrderId is not null && (request.Restock ?? true),
             request.Reason ?? "payment cancelled");
         var accepted = StoredAnswer.Of(
             StatusCodes.Status202Accepted, new Response(id, payment.Status, key.ResourceId));
-        var refund = new StoreRefund.Attempt(payment, userId, terms, key, accepted);
+        var refund = new StoreRefund.Attempt(payment, lines, userId, terms, key, accepted);
         return (await StoreRefund.AskAndRunAsync(refund, database, ordering, ct)).Send(http);
     }
 

@@ -1,6 +1,7 @@
 using Shop.Payments.Orders;
 using Shop.Payments.Payments;
 using Shop.Payments.Points;
+using Shop.ServiceDefaults.Auditing;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Faults;
@@ -30,18 +31,19 @@ internal static class StoreRefund
         update payments set version = version + 1, updated_at = @Now where id = @Id returning version
         """;
 
-    /// <param name="Payment">As it was seen; it is read again under its lock.</param>
+    /// <param name="Payment">As it was seen before the key was looked up; it is read again under its lock.</param>
+    /// <param name="Lines">The same of its lines.</param>
     /// <param name="Accepted">The answer once the refund is stored.</param>
     public sealed record Attempt(
-        Payment Payment, Guid UserId, RefundTerms Terms, IdempotencyKey Key, StoredAnswer Accepted);
+        Payment Payment, IReadOnlyList<PaidLine> Lines, Guid UserId, RefundTerms Terms, IdempotencyKey Key,
+        StoredAnswer Accepted);
 
     public static async Task<StoredAnswer> AskAndRunAsync(
         Attempt attempt, Database<PaymentsDb> database, OrderingClient ordering, CancellationToken ct)
     {
         var (payment, terms, refundId) = (attempt.Payment, attempt.Terms, attempt.Key.ResourceId);
         // A look before Ordering is bothered: most refusals are known here, and nothing has to be taken back.
-        var lines = await Refund.PaidLinesAsync(database, payment.Id, ct);
-        if (RefundPlan.Of(payment, lines, terms) is RefundPlan.Refused refused)
+        if (RefundPlan.Of(payment, attempt.Lines, terms) is RefundPlan.Refused refused)
         {
             return StoredAnswer.Of(refused.Problem);
         }
@@ -51,7 +53,13 @@ internal static class StoreRefund
         {
             Crash.At("StoreRefund.AskAndRunAsync:before-call");
             var no = await ordering.StartRefundAsync(payment.OrderId!.Value, refundId, payment.Id, terms, ct);
-            if (no is not null) return StoredAnswer.Of(no);
+            // The same request may have been faster, and over by now.
+            if (no is not null)
+            {
+                return await StoredAnswer.FindRefundAsync(database, attempt.UserId, attempt.Key, ct)
+                    ?? StoredAnswer.Of(no);
+            }
+
             // Dying here leaves the lines frozen at Ordering: its sweep asks about the id and gets a tombstone.
             Crash.At("StoreRefund.AskAndRunAsync:after-call");
         }
@@ -100,6 +108,11 @@ internal static class StoreRefund
 
         await RefundRoom.TakeLinesAsync(tx, id, payment.Id, granted.Lines);
         await Refund.RecordAsync(tx, id, null, RefundStatus.Requested, RefundCauses.Customer);
+        if (attempt.UserId != payment.UserId)
+        {
+            await tx.AuditAsync($"{attempt.UserId}", $"refund {granted.Amount}", $"payment {payment.Id}");
+        }
+
         tx.Publish(new RefundRequested(id, payment.Id, taken.OrderId, tx.Now), taken.Version);
         return attempt.Accepted;
     }

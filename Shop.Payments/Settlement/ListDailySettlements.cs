@@ -59,6 +59,7 @@ internal static class ListDailySettlements
     {
         var day = Parse(date);
         if (date is not null && day is null) return Problems.Invalid("date", "date must be a day like 2026-01-31.");
+        if (category?.Contains('\0') == true) return Problems.Invalid("category", "This is no category.");
         if (limit is < 1 or > SettlementQuery.MaxLimit)
         {
             return Problems.Invalid("limit", $"limit must be 1 to {SettlementQuery.MaxLimit}.");

@@ -51,6 +51,7 @@ internal static class ListMonthlySettlements
     {
         var first = Parse(month);
         if (month is not null && first is null) return Problems.Invalid("month", "month must be like 2026-01.");
+        if (category?.Contains('\0') == true) return Problems.Invalid("category", "This is no category.");
         if (limit is < 1 or > SettlementQuery.MaxLimit)
         {
             return Problems.Invalid("limit", $"limit must be 1 to {SettlementQuery.MaxLimit}.");

@@ -43,7 +43,9 @@ internal static class SettlementQuery
             $"{sellerId:N}|{currency}|{category}";
 
         public static Position? Parse(string cursor) =>
-            Decode(cursor)?.Split('|', 3) is [var seller, var currency, var category]
+            // PostgreSQL's text holds every character but NUL.
+            Decode(cursor) is { } text && !text.Contains('\0')
+            && text.Split('|', 3) is [var seller, var currency, var category]
             && Guid.TryParseExact(seller, "N", out var sellerId)
                 ? new(sellerId, currency, category)
                 : null;

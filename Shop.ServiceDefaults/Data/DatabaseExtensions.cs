@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Shop.ServiceDefaults.Auditing;
 using Shop.ServiceDefaults.Messaging;
 
 namespace Shop.ServiceDefaults.Data;
@@ -42,6 +43,9 @@ public static class DatabaseExtensions
         builder.Services.AddSingleton(services => new Database<TDb>(
             services.GetRequiredService<DatabaseSource<TDb>>().Source, options,
             services.GetRequiredService<TimeProvider>(), services.GetRequiredService<OutboxWaker<TDb>>()));
+
+        builder.Services.AddSingleton(services => new AuditedDatabase(
+            connectionName, services.GetRequiredService<DatabaseSource<TDb>>().Source));
 
         builder.AddNpgsqlDbContext<TDb>(
             connectionName,

@@ -1,3 +1,4 @@
+using System.Security.Claims;
 using Dapper;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -144,8 +145,9 @@ internal sealed class ConsumerGroup<TDb>(
     public Task<IReadOnlyList<ParkedEvent>> ListParkedAsync(long after, int limit, CancellationToken ct) =>
         QueryAsync<ParkedEvent>(ParkedSql, new { Name, after, limit }, ct);
 
-    public Task<IReadOnlyList<Replayed>> ReplayAsync(long id, bool dryRun, CancellationToken ct) =>
-        _replay.RunAsync(id, dryRun, ct);
+    public Task<IReadOnlyList<Replayed>> ReplayAsync(
+        long id, bool dryRun, ClaimsPrincipal actor, CancellationToken ct) =>
+        _replay.RunAsync(id, dryRun, actor, ct);
 
     private async Task<T> OnAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken ct)
     {

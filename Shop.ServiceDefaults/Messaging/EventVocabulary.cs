@@ -4,7 +4,7 @@ using Shop.ServiceDefaults.Events;
 namespace Shop.ServiceDefaults.Messaging;
 
 /// <summary>The versioned types of every event that this version of the shop knows, and their streams.</summary>
-internal static class EventVocabulary
+public static class EventVocabulary
 {
     private static readonly IReadOnlyList<EventAttribute> Attributes =
     [
@@ -19,5 +19,14 @@ internal static class EventVocabulary
     public static IReadOnlyList<string> Streams { get; } =
         [.. Attributes.Select(attribute => attribute.Stream).Distinct().Order(StringComparer.Ordinal)];
 
-    public static bool Knows(string type) => Types.Contains(type);
+    /// <summary>The versioned types that travel on these streams.</summary>
+    public static IReadOnlyList<string> TypesOn(params IReadOnlyCollection<string> streams) =>
+    [
+        .. Attributes.Where(attribute => streams.Contains(attribute.Stream)).Select(attribute => attribute.Type)
+            .Order(StringComparer.Ordinal),
+    ];
+
+    internal static string StreamOf(string type) => Attributes.Single(attribute => attribute.Type == type).Stream;
+
+    internal static bool Knows(string type) => Types.Contains(type);
 }

@@ -1,3 +1,4 @@
+using System.Security.Claims;
 using Npgsql;
 
 namespace Shop.ServiceDefaults.Messaging;
@@ -44,9 +45,10 @@ internal interface IConsumerGroup
 
     /// <summary>
     /// Handles the parked events of one key in their order until one is not to be handled; a dry run keeps nothing and
-    /// stops after the first.
+    /// stops after the first. Each that is handled is in the audit log.
     /// </summary>
-    Task<IReadOnlyList<Replayed>> ReplayAsync(long id, bool dryRun, CancellationToken ct);
+    Task<IReadOnlyList<Replayed>> ReplayAsync(
+        long id, bool dryRun, ClaimsPrincipal actor, CancellationToken ct);
 }
 
 /// <param name="WholeUntil">Exclusive: of every slot before it nothing is missing.</param>

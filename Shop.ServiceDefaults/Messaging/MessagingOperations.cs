@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Claims;
 
 namespace Shop.ServiceDefaults.Messaging;
 
@@ -106,17 +107,19 @@ public sealed class MessagingOperations
     /// handler would say and keeps nothing.
     /// </summary>
     /// <returns>Null: there is no such dead letter.</returns>
-    public async Task<IReadOnlyList<Replayed>?> ReplayAsync(string id, bool dryRun, CancellationToken ct)
+    public async Task<IReadOnlyList<Replayed>?> ReplayAsync(
+        string id, bool dryRun, ClaimsPrincipal actor, CancellationToken ct)
     {
         if (Find(id) is not { } found) return null;
-        var replayed = await _groups[found.Group].ReplayAsync(found.After, dryRun, ct);
+        var replayed = await _groups[found.Group].ReplayAsync(found.After, dryRun, actor, ct);
         return replayed.Count == 0 ? null : replayed;
     }
 
     /// <summary>
     /// Replays all parked keys, a bounded number at a time. A dry run shows what the first event of each would say.
     /// </summary>
-    public async Task<IReadOnlyList<Replayed>> ReplayAllAsync(bool dryRun, CancellationToken ct)
+    public async Task<IReadOnlyList<Replayed>> ReplayAllAsync(
+        bool dryRun, ClaimsPrincipal actor, CancellationToken ct)
     {
         var replayed = new List<Replayed>();
         var keys = new HashSet<(string, Guid)>();
@@ -129,7 +132,7 @@ public sealed class MessagingOperations
                 after = page[^1].Id;
                 foreach (var parked in page.Where(parked => keys.Add((group.Name, parked.Key))).Take(MaxKeysReplayed))
                 {
-                    replayed.AddRange(await group.ReplayAsync(parked.Id, dryRun, ct));
+                    replayed.AddRange(await group.ReplayAsync(parked.Id, dryRun, actor, ct));
                 }
             }
         }

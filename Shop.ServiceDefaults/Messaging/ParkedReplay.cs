@@ -1,7 +1,9 @@
 using System.Diagnostics;
+using System.Security.Claims;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Shop.ServiceDefaults.Auditing;
 using Shop.ServiceDefaults.Data;
 
 namespace Shop.ServiceDefaults.Messaging;
@@ -31,14 +33,15 @@ internal sealed partial class ParkedReplay<TDb>(
     private const string NoteSql =
         "update parked_events set attempts = attempts + 1, error = @error where id = @id";
 
-    public async Task<IReadOnlyList<Replayed>> RunAsync(long id, bool dryRun, CancellationToken ct)
+    public async Task<IReadOnlyList<Replayed>> RunAsync(
+        long id, bool dryRun, ClaimsPrincipal actor, CancellationToken ct)
     {
         var key = await database.TransactAsync(
             tx => tx.QuerySingleOrDefaultAsync<Guid?>(KeySql, new { id, group.Name }), ct);
         var replayed = new List<Replayed>();
         while (key is not null && replayed.Count < MaxReplayed)
         {
-            if (await ReplayFirstAsync(key.Value, dryRun, ct) is not { } next) return replayed;
+            if (await ReplayFirstAsync(key.Value, dryRun, actor, ct) is not { } next) return replayed;
 
             replayed.Add(next);
             if (dryRun || next.Outcome is nameof(Outcome.NotYet) or FailedOutcome) return replayed;
@@ -47,7 +50,8 @@ internal sealed partial class ParkedReplay<TDb>(
         return replayed;
     }
 
-    private async Task<Replayed?> ReplayFirstAsync(Guid key, bool dryRun, CancellationToken ct)
+    private async Task<Replayed?> ReplayFirstAsync(
+        Guid key, bool dryRun, ClaimsPrincipal actor, CancellationToken ct)
     {
         await using var scope = scopes.CreateAsyncScope();
         using var span = MessagingTelemetry.Source.StartActivity("replay parked event", ActivityKind.Consumer);
@@ -65,6 +69,7 @@ internal sealed partial class ParkedReplay<TDb>(
                     if (first is null) return (null, []);
 
                     if (dryRun) tx.Refuse();
+                    await tx.AuditAsync(actor, $"replay: {group.Name}", $"event {first.EventId}");
                     return await HandleAsync(tx, first, scope.ServiceProvider, ct);
                 },
                 ct);

@@ -21,6 +21,20 @@ public sealed class Subscriptions<TDb>(string name)
         _byType.Add(EventType<TEvent>.Name, Subscription<TDb>.Of(handle));
         return this;
     }
+
+    /// <summary>
+    /// Hands on every event of the streams with its payload as JSON: for those who pass events on without reading them.
+    /// </summary>
+    public Subscriptions<TDb> OnAll(
+        IReadOnlyCollection<string> streams, Func<string, HandlerContext<TDb>, Task<Verdict>> handle)
+    {
+        foreach (var type in EventVocabulary.TypesOn(streams))
+        {
+            _byType.Add(type, new(EventVocabulary.StreamOf(type), type, handle));
+        }
+
+        return this;
+    }
 }
 
 /// <summary>One event type of a group: where it comes from and who handles it.</summary>

@@ -12,6 +12,9 @@ namespace Shop.ServiceDefaults.Telemetry;
 /// </summary>
 internal static class RequestSpans
 {
+    private const string PathTag = "url.path";
+    private const string QueryTag = "url.query";
+
     public static void UseRequestSpans(this IApplicationBuilder app) => app.Use((context, next) =>
     {
         if (Activity.Current is not { IsAllDataRequested: true } activity) return next(context);
@@ -28,6 +31,10 @@ internal static class RequestSpans
         var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText;
         activity.DisplayName = route is null ? context.Request.Method : $"{context.Request.Method} {route}";
         if (route is not null) activity.SetTag("http.route", route);
+
+        // What somebody typed into an address may name a person; a route's own path has ids only.
+        if (route is null) activity.SetTag(PathTag, "(no route)");
+        activity.SetTag(QueryTag, null);
 
         await next(context);
 

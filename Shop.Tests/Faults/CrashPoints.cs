@@ -30,6 +30,9 @@ internal static class CrashPoints
         [105] = "ChangeMe.Handle",
         [106] = "AssignRoles.Handle",
         [107] = "SigningKeys.RefreshAsync",
+        [108] = "ResealUsersService.RunAsync",
+        [109] = "ResealUsersService.ResealAsync",
+        [110] = "StableKey.ReadAsync",
 
         // Catalog.
         [201] = "ReserveMany.FlushAsync",
@@ -62,6 +65,18 @@ internal static class CrashPoints
         [316] = "StartRefundAttempt.Handle",
         [317] = "RecoverRefundAttempts.RunAsync",
         [318] = "RecoverRefundAttempts:after-ask",
+        [319] = "CreateCoupon.Handle",
+        [320] = "ClaimCoupons.LookUpAsync",
+        [321] = "ClaimCoupons.CommitAsync",
+        [322] = "ExpireCoupons.RunAsync",
+        [323] = "ShippingAddresses.ResealAsync",
+        [324] = "RegisterWebhook.Handle",
+        [325] = "RemoveWebhook.Handle",
+        [326] = "SendDeliveries.RunAsync",
+        [327] = "SendDeliveries.RecordAsync",
+        [328] = "ForgetDeliveries.RunAsync",
+        [329] = "SendFeed.LendAsync",
+        [330] = "SendFeed.ReturnAsync",
 
         // Payments.
         [401] = "PayOrder.Handle",

@@ -12,6 +12,7 @@ namespace Shop.Tests.Faults;
 /// A process dies at a crash point while a client buys and wants its money back, and tries again under the same keys.
 /// After its restart the payment has ended once and every unit is back.
 /// </summary>
+[Trait("Category", "Long")]
 public sealed class PurchaseCrashTests(CrashShop shop) : IClassFixture<CrashShop>
 {
     private const long Units = 100;
@@ -30,7 +31,6 @@ public sealed class PurchaseCrashTests(CrashShop shop) : IClassFixture<CrashShop
 
     [Theory]
     [MemberData(nameof(All))]
-    [Trait("Category", "Long")]
     public Task Dead_at_any_point_a_purchase_and_its_refund_end_once(string service, string point) =>
         DieAndEndRightAsync(service, point);
 

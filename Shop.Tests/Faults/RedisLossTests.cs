@@ -8,6 +8,7 @@ namespace Shop.Tests.Faults;
 
 /// <summary>Redis is away, empty, killed, or back with an older state: it only carries.</summary>
 [Collection(FaultShopCollection.Name)]
+[Trait("Category", "Long")]
 public sealed class RedisLossTests(FaultShop shop)
 {
     private const int Buyers = 8;

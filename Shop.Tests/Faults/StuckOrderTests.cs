@@ -9,6 +9,7 @@ namespace Shop.Tests.Faults;
 
 /// <summary>Orders left half-done in every way that a sweep knows: all end right without a person.</summary>
 [Collection(FaultShopCollection.Name)]
+[Trait("Category", "Long")]
 public sealed class StuckOrderTests(FaultShop shop)
 {
     private const int Kinds = 6;
@@ -19,7 +20,6 @@ public sealed class StuckOrderTests(FaultShop shop)
     public Task About_20_orders_stuck_in_every_way_end_right() => EndRightAsync(ofEachKind: 3);
 
     [Fact]
-    [Trait("Category", "Long")]
     public Task More_than_200_orders_stuck_in_every_way_end_right() => EndRightAsync(ofEachKind: 35);
 
     [Fact]

@@ -70,6 +70,10 @@ public class ShopApp : IAsyncLifetime
             "--Shop:Orders:OneCallWaitSeconds=60",
             "--Shop:Messaging:ReconcileAgeSeconds=5", "--Shop:Messaging:ReconcileIntervalSeconds=2",
             "--Shop:Proof:SettledSeconds=5", "--Shop:Proof:EventAgeSeconds=10", "--Shop:Proof:IntervalSeconds=0",
+            // All buyers of a test come from one address. The limits have a test of their own, with the defaults.
+            "--Shop:RateLimits:User:PerSecond=100000", "--Shop:RateLimits:User:Burst=100000",
+            "--Shop:RateLimits:Address:PerSecond=100000", "--Shop:RateLimits:Address:Burst=100000",
+            "--Shop:RateLimits:SignIn:PerSecond=100000", "--Shop:RateLimits:SignIn:Burst=100000",
             .. _options.Settings.Select(s => $"--Shop:{s.Key}={s.Value}"), .. _options.Arguments,
         ];
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.Shop_AppHost>(

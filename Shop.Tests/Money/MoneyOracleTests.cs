@@ -53,7 +53,7 @@ public sealed class MoneyOracleTests(ITestOutputHelper output) : IAsyncLifetime
         await AssertSettlementAsync("OPEN");
         await _app.CloseAsync(_today);
         await AssertSettlementAsync("CLOSED");
-        await MoneyRules.HoldAsync(_app, [.. MoneyRules.All.Keys]);
+        await MoneyRules.HoldAsync(_app, MoneyRules.All, isEmptyRed: true);
         await Wallet.AssertBooksHoldAsync(_app);
     }
 

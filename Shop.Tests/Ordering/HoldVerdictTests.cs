@@ -63,7 +63,7 @@ public sealed class HoldVerdictTests(OrderingApp app) : IClassFixture<OrderingAp
         var asking = inside.PostAsJsonAsync(
             "/internal/orders/hold-verdicts", new { orderIds = orders.Select(order => order.Id).ToArray() });
         var stored = new List<DateTimeOffset?>();
-        foreach (var order in orders) stored.Add(await store.RunAsync(order, default));
+        foreach (var order in orders) stored.Add((await store.RunAsync(order, default)).At);
 
         var asked = await asking;
         var verdicts = (await asked.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("verdicts").EnumerateArray()

@@ -25,6 +25,8 @@ namespace Shop.Tests.Ordering;
 /// </summary>
 public sealed class OrderingApp : IAsyncLifetime
 {
+    public const string KeyEncryptionKey = "a-key-encryption-key-of-the-tests";
+
     private readonly InfrastructureFixture _servers = new();
     private readonly List<WebApplication> _replicas = [];
     private readonly TestKeys _keys = new();
@@ -56,10 +58,13 @@ public sealed class OrderingApp : IAsyncLifetime
         await _servers.DisposeAsync();
     }
 
-    /// <summary>One more replica, reaching the database in its own way; the answer is its number.</summary>
-    public async Task<int> AddReplicaAsync(string connectionString)
+    /// <summary>Connection string of Redis.</summary>
+    public string Redis => _servers.Redis;
+
+    /// <summary>One more replica, reaching the servers in its own way; the answer is its number.</summary>
+    public async Task<int> AddReplicaAsync(string connectionString, string? cache = null)
     {
-        _replicas.Add(BuildReplica(connectionString));
+        _replicas.Add(BuildReplica(connectionString, cache));
         await _replicas[^1].StartAsync();
         return _replicas.Count - 1;
     }
@@ -165,7 +170,7 @@ public sealed class OrderingApp : IAsyncLifetime
         return client;
     }
 
-    private WebApplication BuildReplica(string connectionString)
+    private WebApplication BuildReplica(string connectionString, string? cache = null)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = "Development" });
         builder.WebHost.UseUrls("http://127.0.0.1:0");
@@ -173,12 +178,14 @@ public sealed class OrderingApp : IAsyncLifetime
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["ConnectionStrings:orderingdb"] = connectionString,
+            ["ConnectionStrings:cache"] = cache ?? _servers.Redis,
             ["services:catalog:http:0"] = Shop.Address,
             ["services:payments:http:0"] = Shop.Address,
             ["Http:BreakerFailures"] = "10000",
             ["Http:RetryPauseMs"] = "5",
             ["Http:AttemptTimeoutSeconds"] = "20",
             ["Http:TotalTimeoutSeconds"] = "30",
+            ["Orders:KeyEncryptionKey"] = KeyEncryptionKey,
             ["Orders:TtlSeconds"] = "600",
             ["Orders:RecoveryAgeSeconds"] = "3600",
             ["Orders:OneCallWaitSeconds"] = "3",

@@ -23,8 +23,10 @@ public sealed class PaymentAttemptTests(OrderingApp app) : IClassFixture<Orderin
         Assert.Equal((200, 200), ((int)first.StatusCode, (int)again.StatusCode));
         Assert.Equal(
             $$"""{"orderId":"{{order.Id}}","userId":"{{order.UserId}}","amount":1000,"currency":"KRW","lines":"""
-            + $$"""[{"productId":"{{a.Id}}","sellerId":"{{a.Seller}}","category":"tests","quantity":1,"amount":700},"""
-            + $$"""{"productId":"{{b.Id}}","sellerId":"{{b.Seller}}","category":"tests","quantity":1,"amount":300}]}""",
+            + $$"""[{"productId":"{{a.Id}}","sellerId":"{{a.Seller}}","category":"tests","quantity":1"""
+            + $$""","amount":700,"discount":0},"""
+            + $$"""{"productId":"{{b.Id}}","sellerId":"{{b.Seller}}","category":"tests","quantity":1"""
+            + $$""","amount":300,"discount":0}]}""",
             text);
         Assert.Equal(text, await again.Content.ReadAsStringAsync());
         Assert.Equal("PAYMENT_PENDING", await app.StatusAsync(order.Id));

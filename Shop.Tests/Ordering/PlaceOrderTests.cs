@@ -208,8 +208,14 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
         var answer = await client.PostAsync("/orders", content);
 
         Assert.Equal(201, (int)answer.StatusCode);
-        var kept = JsonDocument.Parse(await app.ScalarAsync<string>(
-            "select shipping_address::text from orders where user_id = @_user", new { _user })).RootElement;
+        var order = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        var row = Assert.Single(await app.QueryAsync<SealedAddress>("""
+            select o.shipping_address::text as json, k.sealed as key
+              from orders o join address_keys k on k.order_id = o.id
+             where o.user_id = @_user
+            """, new { _user }));
+        var kept = JsonDocument.Parse(app.Services.GetRequiredService<ShippingAddresses>().Open(
+            order.GetProperty("id").GetGuid(), row)).RootElement;
         Assert.Equal("1e999999", kept.GetProperty("n").GetRawText());
         Assert.Equal("펜", kept.GetProperty("street").GetString());
     }
@@ -278,7 +284,7 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => store.RunAsync(order, default)));
 
-        Assert.Single(answers, answer => answer is not null);
+        Assert.Single(answers, answer => answer.At is not null);
         Assert.Equal(["OrderCreated.v1"], await app.EventsAsync(id));
         Assert.Equal(
             1, await app.ScalarAsync<long>("select count(*) from order_lines where order_id = @id", new { id }));
@@ -312,6 +318,8 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
             "payment.cardToken"
         },
         { """{"lines":[{"productId":"@","quantity":1}],"shippingAddress":7}""", "shippingAddress" },
+        { """{"lines":[{"productId":"@","quantity":1}],"shippingAddress":"a\ud800x"}""", "shippingAddress" },
+        { """{"lines":[{"productId":"@","quantity":1}],"shippingAddress":{"a":"\ud800"}}""", "shippingAddress" },
         { """{"productId":"@","quantity":1,"paymentMethod":"CASH"}""", "paymentMethod" },
         { """{"productId":"@","paymentMethod":"CARD"}""", "quantity" },
         { """{"lines":[{"productId":"@","quantity":1}],"productId":"@","quantity":1}""", "lines" },

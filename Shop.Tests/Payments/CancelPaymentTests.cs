@@ -85,6 +85,19 @@ public sealed class CancelPaymentTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Many_at_once_with_one_key_are_one_refund_and_one_answer()
+    {
+        var payment = await _purchase.PaidAsync();
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => CancelAsync(payment, "key")));
+
+        Assert.Equal(
+            HttpStatusCode.Accepted,
+            Assert.Single(answers.Select(answer => (answer.Status, answer.Body)).Distinct()).Status);
+        Assert.Equal((1_000, 0), await _app.RefundedOfAsync(payment));
+    }
+
+    [Fact]
     public async Task Its_goods_stay_where_they_are_if_that_is_wanted_and_what_Ordering_refuses_is_passed_on()
     {
         var payment = await _purchase.PaidAsync();

@@ -60,6 +60,23 @@ public sealed class RefundRequestTests(PaymentsApp app) : IClassFixture<Payments
         Assert.Equal((600, 0), await app.RefundedOfAsync(payment));
     }
 
+    [Fact]
+    public async Task Many_at_once_with_one_key_are_one_refund_and_one_answer()
+    {
+        var payment = await _purchase.PaidAsync();
+
+        // All that is left: a second one would find nothing.
+        var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => app.RefundAsync(
+            _purchase.User, payment, new { amount = 1_000, restock = true, reason = "all" }, "refund")));
+        var late = await app.RefundAsync(
+            _purchase.User, payment, new { amount = 1_000, restock = true, reason = "all" }, "refund");
+
+        Assert.Single(answers.Append(late).Select(answer => (answer.Status, answer.Body)).Distinct());
+        Assert.Equal((HttpStatusCode.Accepted, true), (late.Status, late.Replayed));
+        Assert.Equal(1, await CountAsync(payment));
+        Assert.Equal((1_000, 0), await app.RefundedOfAsync(payment));
+    }
+
     [Theory]
     [InlineData("update payments set card_refunded = card_refunded + 600 where id = @payment")]
     [InlineData("update payments set points_refunded = points_refunded + 1 where id = @payment")]

@@ -1,3 +1,4 @@
+using System.Security.Claims;
 using Dapper;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
@@ -183,7 +184,9 @@ public sealed class SettlementTests : IAsyncLifetime
         Assert.Equal(before + 1, await HadAsync(group));
         Assert.Equal(1, await _app.CloseAsync(_today));
         var parked = Assert.Single(await group.ListParkedAsync(0, 10, CancellationToken.None));
-        var replayed = Assert.Single(await group.ReplayAsync(parked.Id, dryRun: false, CancellationToken.None));
+        var admin = new ClaimsPrincipal(new ClaimsIdentity([new("sub", $"{Guid.CreateVersion7()}")], "test"));
+        var replayed = Assert.Single(
+            await group.ReplayAsync(parked.Id, dryRun: false, admin, CancellationToken.None));
 
         Assert.Equal("Applied", replayed.Outcome);
         Assert.Equal(_today.AddDays(1), await _app.DayOfAsync(completed.PaymentId));

@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
-using Dapper;
 using Shop.Payments.Points;
+using Shop.Payments.Proof;
 using Shop.ServiceDefaults.Http;
 using Shop.ServiceDefaults.Idempotency;
 
@@ -11,57 +11,6 @@ namespace Shop.Tests.Payments;
 /// <summary>A customer's points over HTTP, and what the books say of everybody's.</summary>
 public sealed class Wallet(PaymentsApp app, Guid user)
 {
-    // The rules of points, each answering whom it does not hold for.
-    private static readonly string[] Rules =
-    [
-        """
-        select a.user_id from points_accounts a
-         where a.available < 0 or a.held < 0
-            or a.available + a.held
-               <> (select coalesce(sum(e.amount), 0) from points_entries e where e.user_id = a.user_id)
-        """,
-        """
-        select a.user_id from points_accounts a
-         where a.available <> (select coalesce(sum(l.available), 0) from points_lots l where l.user_id = a.user_id)
-            or a.held <> (select coalesce(sum(l.held), 0) from points_lots l where l.user_id = a.user_id)
-        """,
-        """
-        select a.user_id from points_accounts a
-         where a.held <> (select coalesce(sum(h.amount), 0) from points_holds h
-                           where h.user_id = a.user_id and h.status = 'HELD')
-        """,
-        """
-        select l.id from points_lots l
-         where l.held <> (select coalesce(sum(part.amount), 0)
-                            from points_hold_lots part join points_holds h on h.id = part.hold_id
-                           where part.lot_id = l.id and h.status = 'HELD')
-        """,
-        """
-        select h.id from points_holds h
-         where h.amount <> (select coalesce(sum(part.amount), 0) from points_hold_lots part where part.hold_id = h.id)
-        """,
-        """
-        select e.user_id
-          from (select user_id, number, balance,
-                       sum(amount) over (partition by user_id order by number) as running,
-                       row_number() over (partition by user_id order by number) as nth
-                  from points_entries) e
-         where e.balance <> e.running or e.number <> e.nth
-        """,
-        """
-        select a.user_id from points_accounts a
-         where a.entries <> (select count(*) from points_entries e where e.user_id = a.user_id)
-        """,
-    ];
-
-    private const string LedgerRule = """
-        select a.user_id from points_accounts a
-         where a.held <> (select coalesce(-sum(e.amount), 0) from ledger_entries e
-                           where e.account = 'held-points:' || a.user_id)
-            or a.available <> (select coalesce(-sum(e.amount), 0) from ledger_entries e
-                                where e.account = 'customer-points:' || a.user_id)
-        """;
-
     public async Task<Answer> ChargeAsync(long amount, string? token = "tok_ok", string? key = "charge-1")
     {
         using var client = app.ClientOf(user);
@@ -104,9 +53,9 @@ public sealed class Wallet(PaymentsApp app, Guid user)
     /// <param name="ledger">False for a test without payments and refunds: the ledger's postings are theirs.</param>
     public static async Task AssertBooksHoldAsync(PaymentsApp app, bool ledger = true)
     {
-        await using var connection = await app.Database.Source.OpenConnectionAsync();
-        Assert.NotEqual(0, await connection.ExecuteScalarAsync<long>("select count(*) from points_entries"));
-        foreach (var rule in Rules) Assert.Empty(await connection.QueryAsync<Guid>(rule));
-        if (ledger) Assert.Empty(await connection.QueryAsync<Guid>(LedgerRule));
+        var entries = await app.ScalarAsync<long>("select count(*) from points_entries");
+        Assert.NotEqual(0, entries);
+        await MoneyRules.HoldAsync(app, PointsRules.All, isEmptyRed: false);
+        if (ledger) await MoneyRules.HoldAsync(app, [PointsRules.InTheLedger], isEmptyRed: false);
     }
 }

@@ -1,7 +1,10 @@
+using System.Net;
 using Aspire.Hosting.ApplicationModel;
 using Npgsql;
 using Shop.Tests.Fixtures;
+using Shop.Tests.Ordering.Coupons;
 using Shop.Tests.Purchase;
+using Shop.Tests.Stock;
 
 namespace Shop.Tests.Proof;
 
@@ -26,8 +29,10 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
         ["Stock:SweepGraceSeconds"] = "0",
         ["Payments:RefundPauseSeconds"] = "0.5",
         ["Payments:AskPauseSeconds"] = "0.5",
+        ["Payments:SettlementCloseSeconds"] = "0.5",
         ["Sandbox:TimeoutSeconds"] = "1",
         ["Sandbox:Attempts"] = "1",
+        ["Webhooks:Attempts"] = "1",
     },
 }), IAsyncLifetime
 {
@@ -60,6 +65,25 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
         returning order_id
         """;
 
+    // A process of Payments died before it stored the refund that Ordering had agreed to.
+    private const string LostRefundSql = """
+        with attempt as (
+            insert into refund_attempts (refund_id, order_id, payment_id, restock, status, recover_at, started_at)
+            select gen_random_uuid(), id, payment_id, true, 'REQUESTED', now(), now() from orders where id = $1
+            returning refund_id, order_id)
+        insert into refund_attempt_lines (refund_id, product_id, quantity)
+        select attempt.refund_id, l.product_id, l.quantity
+          from attempt join order_lines l on l.order_id = attempt.order_id
+        returning refund_id
+        """;
+
+    // As if midnight had come, and after it the time that it really is: the reconciler goes on from there.
+    private const string EndTheDaySql = """
+        update group_progress set whole_until = whole_until + make_interval(days => $1)
+         where consumer_group = 'payments-settlement'
+        returning true
+        """;
+
     public ShopUser Admin { get; private set; } = null!;
 
     async Task IAsyncLifetime.InitializeAsync()
@@ -69,6 +93,8 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
         {
             Admin = await SampleUserAsync("admin@shop.example");
             await LiveAsync();
+            await RefundAsync();
+            await EndTheDayAsync();
             await Eventually.GetAsync(
                 () => Admin.ProveAsync(), proof => proof.GetProperty("holds").GetBoolean(),
                 TimeSpan.FromSeconds(60), "the proof");
@@ -119,6 +145,10 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
     {
         var buyer = await this.NewBuyerAsync();
         var product = await this.PlentifulProductAsync();
+        // Nobody takes what is sent there: each delivery ends with a record.
+        var webhook = await Admin.Ordering.PostAsync(
+            "/webhooks", new { url = new Uri(Sandbox.BaseAddress!, "/nobody") });
+        Assert.Equal(HttpStatusCode.Created, webhook.Status);
         var expiring = await buyer.PlaceAsync(product);
         var cancelled = await buyer.PlaceAsync(product);
         var (lost, unwanted) = (await buyer.PlaceAsync(product), await buyer.PlaceAsync(product));
@@ -142,6 +172,76 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
         await buyer.OrderBecomesAsync(unwanted.Id, "CANCELLED");
         await this.HoldBecomesAsync(orphan, "EXPIRED");
     }
+
+    /// <summary>Points, two products bought together with a coupon, and three ways to give money back.</summary>
+    private async Task RefundAsync()
+    {
+        var buyer = await this.NewBuyerAsync();
+        var seller = await this.SellerAsync();
+        var (one, other) = (await seller.NewProductAsync(units: 100), await seller.NewProductAsync(units: 100));
+        for (var topUps = 0; topUps < 2; topUps++)
+        {
+            var charge = await buyer.Payments.PostAsync(
+                "/points/charge", new { amount = 2_000, cardToken = "tok_ok" }, Buying.NewKey());
+            await buyer.PaymentBecomesAsync(charge.Body.GetProperty("paymentId").GetGuid(), "COMPLETED");
+        }
+
+        await PaidAsync(new { method = "POINTS" });
+        var split = await PaidAsync(new { method = "SPLIT", cardToken = "tok_ok", points = 1_000 });
+        var lost = await PaidAsync(new { method = "CARD", cardToken = "tok_ok" });
+        var coupon = await Admin.Ordering.PostAsync(
+            "/coupons",
+            new { code = CouponDesk.NewCode(), discount = CouponDesk.Amount(300), totalQuantity = 10 });
+        await buyer.Ordering.PostAsync($"/coupons/{coupon.Id}/claim", new { });
+        await PaidAsync(new { method = "CARD", cardToken = "tok_ok" }, coupon.Id);
+
+        await GiveBackAsync(new
+        {
+            lines = new[] { new { productId = one, quantity = 1 } }, restock = true, reason = "a test",
+        });
+        await GiveBackAsync(new { amount = 500, reason = "a test" });
+        var attempt = await ScalarAsync<Guid>("orderingdb", LostRefundSql, lost.Id);
+        await Eventually.GetAsync(
+            () => ScalarAsync<string>(
+                "orderingdb", "select status from refund_attempts where refund_id = $1", attempt),
+            status => status == "FAILED", TimeSpan.FromSeconds(60), "the lost refund is given up");
+
+        async Task<Buying.Answer> PaidAsync(object payment, Guid? couponId = null)
+        {
+            var lines = new[] { one, other }.Select(product => new { productId = product, quantity = 1 });
+            var order = await buyer.Ordering.PostAsync("/orders", new { lines, couponId, payment }, Buying.NewKey());
+            await buyer.OrderBecomesAsync(order.Id, "PAID");
+            return order;
+        }
+
+        async Task GiveBackAsync(object body)
+        {
+            var payment = split.Body.GetProperty("payments")[0].GetProperty("id").GetGuid();
+            var refund = await buyer.Payments.PostAsync($"/payments/{payment}/refunds", body, Buying.NewKey());
+            var path = $"/refunds/{refund.Body.GetProperty("refundId").GetGuid()}";
+            await Eventually.GetAsync(
+                () => buyer.Payments.AskAsync(path), answer => answer.Text("status") == "COMPLETED",
+                TimeSpan.FromSeconds(60), path);
+        }
+    }
+
+    /// <summary>Everything that was paid is counted and settled, and the first day is closed.</summary>
+    private async Task EndTheDayAsync()
+    {
+        var paid = await ScalarAsync<long>("orderingdb", """
+            select count(*) from orders where status in ('PAID', 'COMPLETED', 'PARTIALLY_REFUNDED', 'REFUNDED')
+            """);
+        await CountBecomesAsync(
+            "catalogdb", "select count(*) from popularity_orders where counted_at is not null", paid);
+        await CountBecomesAsync(
+            "paymentsdb", "select count(distinct payment_id) from settlement_lines where kind = 'CAPTURE'", paid);
+        await ScalarAsync<bool>("paymentsdb", EndTheDaySql, 2);
+        await CountBecomesAsync("paymentsdb", "select count(*) from settlement_days where status = 'CLOSED'", 1);
+        await ScalarAsync<bool>("paymentsdb", EndTheDaySql, -2);
+    }
+
+    private Task<long> CountBecomesAsync(string database, string sql, long count) => Eventually.GetAsync(
+        () => ScalarAsync<long>(database, sql), found => found >= count, TimeSpan.FromSeconds(60), sql);
 
     /// <summary>A database is copied while nobody has it open, so the services rest meanwhile.</summary>
     private async Task CopyAsync()

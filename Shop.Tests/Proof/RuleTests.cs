@@ -88,6 +88,8 @@ public sealed class RuleTests(ProvedShop shop)
         }
 
         foreach (var (database, connection) in damaged) settings[$"ConnectionStrings:{database}"] = connection;
+        // A copy has a name of its own, and no migrator has made the role that would go with it.
+        settings["Database:RunAsOwner"] = "true";
         return WorkersApp.Build([], builder =>
         {
             builder.Configuration.AddInMemoryCollection(settings);

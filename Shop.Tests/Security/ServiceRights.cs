@@ -13,6 +13,7 @@ internal static class ServiceRights
         outbox_default: select
         inbox: select, insert
         inbox_default: nothing
+        audit_log: select, insert
         leases: select, insert, update (epoch, holder, last_id, renewed_at)
         subscriptions: select, insert, update (since_slot, stream, until_slot)
         group_progress: select, insert, update (whole_until)
@@ -22,11 +23,12 @@ internal static class ServiceRights
         """;
 
     private const string Identity = """
-        users: select, insert, update (name, password_hash, phone, roles, seller_id, updated_at, version)
+        users: select, insert, update (email, name, password_hash, phone, roles, seller_id, updated_at, version)
         login_failures: select, insert, update (failed_at, failures, locked_until), delete
         refresh_families: select, insert, update (revoked_at), delete
         refresh_tokens: select, insert, update (used_at)
-        signing_keys: select, insert, delete
+        signing_keys: select, insert, update (private_key_encrypted), delete
+        stable_keys: select, insert, update (sealed)
         """;
 
     private const string Catalog = """
@@ -47,6 +49,8 @@ internal static class ServiceRights
     private const string Ordering = """
         orders: select, insert, update (answer, answer_status, cancel_reason, cancel_requested, payment_id,
           recover_at, restock, status, updated_at, version)
+        address_keys: select, insert, update (sealed)
+        stable_keys: select, insert, update (sealed)
         order_lines: select, insert
         order_transitions: select, insert
         payment_attempts: select, insert, update (ended_at, failure, status)
@@ -54,6 +58,13 @@ internal static class ServiceRights
         refund_attempts: select, insert, update (ended_at, failure, recover_at, status)
         refund_attempt_lines: select, insert, delete
         shipments: select, insert, update (delivered_at, shipped_at, status)
+        coupons: select, insert, update (issued)
+        user_coupons: select, insert, update (order_id, status, updated_at, version)
+        notifications: select, insert
+        webhooks: select, insert, update (failures, resume_at), delete
+        webhook_deliveries: select, insert, update (attempts, delivered_at, given_up_at, last_error, next_at), delete
+        feed_rows: select, insert, delete
+        feed_sender: select, update (failures, last_error, lent_until)
         """;
 
     private const string Payments = """

@@ -1,3 +1,4 @@
+using System.Security.Claims;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Shop.ServiceDefaults.Messaging;
@@ -31,12 +32,12 @@ internal static class DeadLetters
 
     /// <summary>Its key's parked events are replayed in order, from the first: never one before another.</summary>
     public static async Task<Results<Ok<ReplayAnswer>, ProblemHttpResult>> Replay(
-        string id, MessagingOperations operations, CancellationToken ct, bool dryRun = false) =>
-        await operations.ReplayAsync(id, dryRun, ct) is { } replayed
+        string id, ClaimsPrincipal user, MessagingOperations operations, CancellationToken ct, bool dryRun = false) =>
+        await operations.ReplayAsync(id, dryRun, user, ct) is { } replayed
             ? TypedResults.Ok(new ReplayAnswer(dryRun, replayed))
             : Problems.NotFound();
 
     public static async Task<Ok<ReplayAnswer>> ReplayAll(
-        MessagingOperations operations, CancellationToken ct, bool dryRun = false) =>
-        TypedResults.Ok(new ReplayAnswer(dryRun, await operations.ReplayAllAsync(dryRun, ct)));
+        ClaimsPrincipal user, MessagingOperations operations, CancellationToken ct, bool dryRun = false) =>
+        TypedResults.Ok(new ReplayAnswer(dryRun, await operations.ReplayAllAsync(dryRun, user, ct)));
 }

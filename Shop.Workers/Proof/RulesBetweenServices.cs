@@ -6,6 +6,8 @@ internal static class RulesBetweenServices
     public static void AddRulesBetweenServices(this IHostApplicationBuilder builder)
     {
         builder.AddOrderPaymentRules();
+        builder.AddRefundAttemptRules();
+        builder.AddPopularityFactsRules();
         builder.AddHoldRules();
         builder.AddProcessorRules();
     }

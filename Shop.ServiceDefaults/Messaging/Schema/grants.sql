@@ -6,6 +6,7 @@ grant select, insert on outbox to :"role";
 grant select on outbox_default to :"role"; -- How old its oldest row is.
 grant select on sequence outbox_id_seq to :"role"; -- How far the ids are drawn: docs/adr/0010-relay-order.md.
 grant select, insert on inbox to :"role";
+grant select, insert on audit_log to :"role";
 
 grant select, insert, update (epoch, holder, renewed_at, last_id) on leases to :"role";
 grant select, insert, update (stream, since_slot, until_slot) on subscriptions to :"role";

@@ -122,7 +122,9 @@ public sealed class DeliveryTests(KernelDatabase databases) : KernelTests(databa
         Assert.Empty(await EffectsAsync(held));
         gate.SetResult();
         await EventuallyAsync(async () => (await EffectsAsync(held)).Count == 5, "the held key went on");
-        Assert.Equal([1, 2, 3, 4, 5], order.Where(entry => entry.Key == held).Select(entry => entry.Version));
+        // The first one's transaction may have met its idle limit on a slow machine, and been run again.
+        var versions = order.Where(entry => entry.Key == held).Select(entry => entry.Version).ToList();
+        Assert.Equal([1, 2, 3, 4, 5], versions.SkipWhile((version, i) => version == 1 && versions[i + 1] == 1));
     }
 
     [Fact]

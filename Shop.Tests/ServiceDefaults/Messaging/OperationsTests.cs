@@ -68,7 +68,7 @@ public sealed class OperationsTests(KernelDatabase databases) : KernelTests(data
         var events = new HashSet<Guid>();
         foreach (var order in orders) events.Add(Assert.Single(await ParkedAsync(order)).EventId);
 
-        var dry = (await operations.ReplayAllAsync(dryRun: true, CancellationToken.None))
+        var dry = (await operations.ReplayAllAsync(dryRun: true, ParkingTests.Admin, CancellationToken.None))
             .Where(replayed => events.Contains(replayed.EventId)) // Other tests of this class park events, too.
             .ToArray();
 
@@ -76,7 +76,7 @@ public sealed class OperationsTests(KernelDatabase databases) : KernelTests(data
         foreach (var order in orders) Assert.Single(await ParkedAsync(order));
         Assert.Empty(await EffectsAsync(orders));
 
-        var replayed = await operations.ReplayAllAsync(dryRun: false, CancellationToken.None);
+        var replayed = await operations.ReplayAllAsync(dryRun: false, ParkingTests.Admin, CancellationToken.None);
         Assert.Subset(replayed.Select(one => one.EventId).ToHashSet(), events);
         foreach (var order in orders) Assert.Empty(await ParkedAsync(order));
         Assert.Equal(orders.Order(), (await EffectsAsync(orders)).Select(effect => effect.Key).Order());

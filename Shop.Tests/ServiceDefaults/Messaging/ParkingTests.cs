@@ -1,3 +1,4 @@
+using System.Security.Claims;
 using Microsoft.Extensions.DependencyInjection;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Messaging;
@@ -7,6 +8,9 @@ namespace Shop.Tests.ServiceDefaults.Messaging;
 public sealed class ParkingTests(KernelDatabase databases) : KernelTests(databases)
 {
     private volatile bool _broken = true;
+
+    internal static readonly ClaimsPrincipal Admin =
+        new(new ClaimsIdentity([new("sub", "018f0000-0000-7000-8000-000000000001")], "test"));
 
     [Fact]
     public async Task A_poison_event_is_parked_with_those_of_its_key_behind_it_and_others_pass()
@@ -41,16 +45,16 @@ public sealed class ParkingTests(KernelDatabase databases) : KernelTests(databas
         var letter = (await operations.DeadLettersAsync(null, 100, CancellationToken.None))!
             .First(candidate => candidate.Key == order);
 
-        var failed = await operations.ReplayAsync(letter.Id, dryRun: false, CancellationToken.None);
+        var failed = await operations.ReplayAsync(letter.Id, dryRun: false, Admin, CancellationToken.None);
         Assert.Equal(["Failed"], failed!.Select(replayed => replayed.Outcome));
         Assert.Equal(2, (await ParkedAsync(order)).Count);
 
         _broken = false;
-        var dry = await operations.ReplayAsync(letter.Id, dryRun: true, CancellationToken.None);
+        var dry = await operations.ReplayAsync(letter.Id, dryRun: true, Admin, CancellationToken.None);
         Assert.Equal(["Applied"], dry!.Select(replayed => replayed.Outcome));
         Assert.Equal((2, 0), ((await ParkedAsync(order)).Count, (await EffectsAsync(order)).Count));
 
-        var replayed = await operations.ReplayAsync(letter.Id, dryRun: false, CancellationToken.None);
+        var replayed = await operations.ReplayAsync(letter.Id, dryRun: false, Admin, CancellationToken.None);
         Assert.Equal(["Applied", "Applied"], replayed!.Select(item => item.Outcome));
         await process.PublishAsync(Completed(order), version: 3);
         await EventuallyAsync(async () => (await EffectsAsync(order)).Count == 3, "the later one passed");

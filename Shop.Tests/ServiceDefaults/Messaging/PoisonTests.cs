@@ -43,9 +43,9 @@ public sealed class PoisonTests(KernelDatabase databases) : KernelTests(database
         }
 
         _broken = false;
-        var replayed = await operations.ReplayAllAsync(dryRun: false, CancellationToken.None);
+        var replayed = await operations.ReplayAllAsync(dryRun: false, ParkingTests.Admin, CancellationToken.None);
         Assert.Equal(Types.Length, replayed.Count(item => item.Outcome == "Applied"));
-        Assert.Empty(await operations.ReplayAllAsync(dryRun: false, CancellationToken.None));
+        Assert.Empty(await operations.ReplayAllAsync(dryRun: false, ParkingTests.Admin, CancellationToken.None));
         foreach (var key in poisoned.Values)
         {
             Assert.Single(await EffectsAsync(key));
