@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Shop.Tests.Fixtures;
 using Shop.Tests.Purchase;
@@ -98,7 +99,8 @@ public sealed class PurchaseCrashTests(CrashShop shop) : IClassFixture<CrashShop
             {
                 return await ask();
             }
-            catch (Exception e) when (e is HttpRequestException or IOException or TaskCanceledException)
+            catch (Exception e) when (
+                e is HttpRequestException or IOException or SocketException or TaskCanceledException)
             {
                 return new Answer(default, JsonSerializer.SerializeToElement(e.Message), new());
             }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Npgsql;
+using Shop.Payments.Proof;
 using Shop.Payments.Refunds;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Messaging;
@@ -233,6 +234,11 @@ public sealed class RefundRequestTests(PaymentsApp app) : IClassFixture<Payments
         Assert.Equal((HttpStatusCode.Conflict, "urn:shop:attempt-abandoned"), (answer.Status, answer.Type));
         Assert.Equal((HttpStatusCode.Conflict, "urn:shop:attempt-abandoned"), (again.Status, again.Type));
         Assert.Equal((0, 0), await app.RefundedOfAsync(payment));
+
+        // The tombstone is no refund whose states could be missing.
+        var states = PaymentRules.All.Single(rule => rule.Name == "a-refunds-transitions-lead-to-its-state");
+        Assert.Equal(0, await app.ScalarAsync<long>(
+            $"select count(*) from ({states.Sql}) as checked where offends and id = @refund", new { refund }));
         using var owner = app.ClientOf(_purchase.User);
         Assert.Equal(HttpStatusCode.NotFound, (await owner.GetAsync($"/refunds/{refund}")).StatusCode);
         await app.RefundedAsync(_purchase.User, payment, new { reason = "all" }, "another key");
