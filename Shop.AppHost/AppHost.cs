@@ -95,5 +95,11 @@ foreach (var service in (IResourceBuilder<ProjectResource>[])[identity, catalog,
 
 builder.AddControl();
 
+if (await builder.WhichPortIsTakenAsync() is { } taken)
+{
+    await Console.Error.WriteLineAsync(taken);
+    return 1;
+}
+
 await builder.Build().RunAsync();
 return 0;

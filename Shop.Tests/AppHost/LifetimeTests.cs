@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Shop.Tests.Fixtures;
 
 namespace Shop.Tests.AppHost;
@@ -16,6 +18,20 @@ public sealed class LifetimeTests : IDisposable
         Assert.Equal(1, await shop.UntilEndedAsync());
         var sentence = Assert.Single(shop.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.StartsWith("PostgreSQL and Redis are not installed: run `", sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_port_that_another_program_keeps_is_told_in_one_sentence()
+    {
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var port = ((IPEndPoint)other.LocalEndpoint).Port;
+        await using var shop = RunningShop.Start(
+            _folder, "--DcpPublisher:RandomizePorts=false", $"--ASPNETCORE_URLS=http://localhost:{port}", "--PortPatienceSeconds=1");
+
+        Assert.Equal(1, await shop.UntilEndedAsync());
+        Assert.Contains($"Port {port}, which the dashboard needs, is taken: ", shop.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", shop.Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,9 +1,8 @@
-using System.Diagnostics;
 using System.Net.Sockets;
 using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Orchestration;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 
 namespace Aspire.Hosting.Dashboard;
 
@@ -39,6 +38,7 @@ internal static class DashboardServices
         var dashboard = new ExecutableResource(Name, binary, Path.GetDirectoryName(binary)!);
         builder.CreateResourceBuilder(dashboard)
             .WithArgs("dashboard")
+            .WithAnnotation(StopSignal.Kill) // Asked politely it takes its time.
             .WithAnnotation(new EndpointAnnotation(
                 ProtocolType.Tcp, "http", name: "http", port: new Uri(address).Port, isProxied: false))
             .WithAnnotation(new ResourceSnapshotAnnotation(new CustomResourceSnapshot
@@ -55,31 +55,7 @@ internal static class DashboardServices
                 }
             });
         start.Model.Resources.Insert(0, dashboard);
-        start.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(
-            () => End(dashboard, start.Services.GetRequiredService<ResourceNotificationService>()));
         Console.Out.WriteLine($"Login to the dashboard at {address}/login?t={configuration["AppHost:BrowserToken"]}");
-    }
-
-    // It keeps nothing that a kill could lose, and asked politely it takes its time.
-    private static void End(ExecutableResource dashboard, ResourceNotificationService notifications)
-    {
-        notifications.PublishUpdateAsync(dashboard, s => s with { State = KnownResourceStates.Stopping });
-        if (!notifications.TryGetCurrentState(Name, out var now)
-            || now.Snapshot.Properties
-                .FirstOrDefault(p => p.Name == KnownProperties.ExecutablePid)?.Value is not int id)
-        {
-            return;
-        }
-
-        try
-        {
-            using var process = Process.GetProcessById(id);
-            process.Kill();
-        }
-        catch (ArgumentException)
-        {
-            // It had ended by itself.
-        }
     }
 
     private static Dictionary<string, string?> Settings(

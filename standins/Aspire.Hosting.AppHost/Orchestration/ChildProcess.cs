@@ -1,14 +1,29 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Aspire.Hosting.ApplicationModel;
 
 namespace Aspire.Hosting.Orchestration;
+
+/// <summary>What ends a process, politely or not; a resource may name its own.</summary>
+internal sealed record StopSignal(string Name, int Number) : IResourceAnnotation
+{
+    /// <summary>The fast shutdown of PostgreSQL, and fine for Redis.</summary>
+    public static readonly StopSignal Interrupt = new("INT", 2);
+
+    /// <summary>For what keeps nothing that could be lost.</summary>
+    public static readonly StopSignal Kill = new("KILL", 9);
+
+    public static readonly StopSignal Terminate = new("TERM", 15);
+
+    public static StopSignal Of(IResource resource) =>
+        resource.Annotations.OfType<StopSignal>().LastOrDefault()
+            ?? (resource is ExecutableResource ? Interrupt : Terminate);
+}
 
 /// <summary>One running process with its output, from start to exit.</summary>
 internal sealed class ChildProcess : IDisposable
 {
-    private const int SigInt = 2;
     private const int SigKill = 9;
-    private const int SigTerm = 15;
     private static readonly TimeSpan OutputTail = TimeSpan.FromSeconds(1);
 
     private readonly Process _process;
@@ -29,15 +44,12 @@ internal sealed class ChildProcess : IDisposable
     /// <summary>Ends with the exit code, once the output is read to its end.</summary>
     public Task<int> Exited { get; }
 
-    /// <param name="stopWithInterrupt">
-    /// SIGINT is the fast shutdown of PostgreSQL and fine for Redis; .NET services get the usual SIGTERM.
-    /// </param>
     public static ChildProcess Start(
         ProcessGuardian guardian,
         IReadOnlyList<string> command,
         string workingDirectory,
         IReadOnlyDictionary<string, string> environment,
-        bool stopWithInterrupt,
+        StopSignal stop,
         Action<string, bool> write)
     {
         var start = new ProcessStartInfo
@@ -52,7 +64,7 @@ internal sealed class ChildProcess : IDisposable
         }
 
         foreach (var (name, value) in environment) start.Environment[name] = value;
-        guardian.Guard(start, stopWithInterrupt ? "INT" : "TERM", command);
+        guardian.Guard(start, stop.Name, command);
 
         var process = new Process { StartInfo = start };
         process.OutputDataReceived += (_, e) => Write(e.Data, isError: false);
@@ -60,7 +72,7 @@ internal sealed class ChildProcess : IDisposable
         process.Start();
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        return new ChildProcess(process, guardian, stopWithInterrupt ? SigInt : SigTerm);
+        return new ChildProcess(process, guardian, stop.Number);
 
         void Write(string? line, bool isError)
         {

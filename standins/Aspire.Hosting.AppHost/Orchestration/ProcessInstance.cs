@@ -88,7 +88,7 @@ internal sealed class ProcessInstance(
         cancellationToken.ThrowIfCancellationRequested();
         var child = ChildProcess.Start(
             host.Guardian, [.. program, .. arguments], directory, variables,
-            stopWithInterrupt: resource is ExecutableResource,
+            StopSignal.Of(resource),
             (line, isError) => host.Loggers.Write(id, line, isError));
         _child = child;
         foreach (var (endpoint, port) in ports)
