@@ -37,7 +37,8 @@ internal static class FixedPorts
 
     private static (int Port, string User)? Taken(IDistributedApplicationBuilder builder)
     {
-        var listening = IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Select(l => l.Port).ToHashSet();
+        var listening = IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners()
+            .Select(listener => listener.Port).ToHashSet();
         return Needed(builder).Cast<(int Port, string User)?>().FirstOrDefault(n => listening.Contains(n!.Value.Port));
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Http;
 using Shop.ServiceDefaults.Messaging;
 
@@ -11,22 +12,35 @@ namespace Shop.Ordering.Feed;
 internal static class StoreFeedRows
 {
     private const string InsertSql = """
-        insert into feed_rows (event_id, line, stored_at) values (@EventId, @Line, @Now) on conflict do nothing
+        insert into feed_rows (event_id, line, stored_at)
+        select event_id, line, @Now
+          from unnest(@eventIds, @lines) with ordinality as happened (event_id, line, place)
+         order by place
+            on conflict do nothing
         """;
 
     /// <summary>A line of a batch.</summary>
     internal sealed record Line(
         Guid Id, string Stream, string Type, Guid Key, long Version, DateTimeOffset OccurredAt, JsonElement Data);
 
-    public static void Subscribe(Subscriptions<OrderingDb> group) => group.OnAll(EventVocabulary.Streams, HandleAsync);
+    public static void Subscribe(Subscriptions<OrderingDb> group) => group
+        .Storing<Row>(StoreAsync)
+        .OnAll(EventVocabulary.Streams, RowOf);
 
-    private static async Task<Verdict> HandleAsync(string payload, HandlerContext<OrderingDb> context)
+    private static Task<int> StoreAsync(Transaction<OrderingDb> tx, IReadOnlyList<Row> rows) =>
+        tx.ExecuteAsync(InsertSql, new
+        {
+            eventIds = rows.Select(row => row.EventId).ToArray(),
+            lines = rows.Select(row => row.Line).ToArray(),
+            tx.Now,
+        });
+
+    private static Row RowOf(string payload, Envelope e)
     {
-        var (e, tx) = (context.Envelope, context.Transaction);
         using var data = JsonDocument.Parse(payload);
         var line = new Line(e.EventId, e.Stream, e.Type, e.Key, e.Version, e.OccurredAt, data.RootElement);
-        var stored = await tx.ExecuteAsync(
-            InsertSql, new { e.EventId, Line = JsonSerializer.Serialize(line, ShopJson.Options), tx.Now });
-        return stored == 1 ? Verdict.Applied : Verdict.AlreadyApplied;
+        return new(e.EventId, JsonSerializer.Serialize(line, ShopJson.Options));
     }
+
+    private sealed record Row(Guid EventId, string Line);
 }

@@ -10,50 +10,53 @@ namespace Shop.Ordering.Notifications;
 /// </summary>
 internal static class NotifyBuyer
 {
-    // 0 rows: told before, or an order that is nobody's: a tombstone, or a payment for points.
+    // Without a row: told before, or an order that is nobody's: a tombstone, or a payment for points.
     private const string InsertSql = """
         insert into notifications (id, user_id, event_id, type, order_id, payment_id, refund_id, shipment_id,
                                    amount_minor, currency, failure, created_at)
-        select @Id, user_id, @EventId, @Type, id, @PaymentId, @RefundId, @ShipmentId,
-               @Amount, case when @Amount is not null then currency end, @Failure, @OccurredAt
-          from orders
-         where id = @OrderId and user_id is not null
+        select told.id, orders.user_id, told.event_id, told.type, orders.id, told.payment_id, told.refund_id,
+               told.shipment_id, told.amount, case when told.amount is not null then orders.currency end,
+               told.failure, told.occurred_at
+          from unnest(@ids, @eventIds, @types, @orderIds, @paymentIds, @refundIds, @shipmentIds, @amounts, @failures,
+                      @times)
+               as told (id, event_id, type, order_id, payment_id, refund_id, shipment_id, amount, failure, occurred_at)
+          join orders on orders.id = told.order_id
+         where orders.user_id is not null
             on conflict (event_id, user_id) do nothing
         """;
 
     public static void Subscribe(Subscriptions<OrderingDb> group) => group
-        .On<OrderCreated>((placed, context) => TellAsync(
-            context, Notification.Placed, placed.OrderId, new(Amount: placed.Total)))
-        .On<OrderPaid>((paid, context) => TellAsync(
-            context, Notification.Paid, paid.OrderId, new(PaymentId: paid.PaymentId)))
-        .On<OrderCancelled>((cancelled, context) => TellAsync(
-            context, Notification.Cancelled, cancelled.OrderId, new()))
-        .On<OrderExpired>((expired, context) => TellAsync(context, Notification.Expired, expired.OrderId, new()))
-        .On<OrderShipped>((shipped, context) => TellAsync(
-            context, Notification.Shipped, shipped.OrderId, new(ShipmentId: shipped.ShipmentId)))
-        .On<OrderDelivered>((delivered, context) => TellAsync(
-            context, Notification.Delivered, delivered.OrderId, new(ShipmentId: delivered.ShipmentId)))
-        .On<RefundCompleted>((refunded, context) => TellAsync(
-            context, Notification.Refunded, refunded.OrderId,
-            new(PaymentId: refunded.PaymentId, RefundId: refunded.RefundId, Amount: refunded.Amount)))
-        .On<PaymentFailed>((failed, context) => TellAsync(
-            context, Notification.PaymentFailed, failed.OrderId,
-            new(PaymentId: failed.PaymentId, Failure: failed.Failure)));
+        .Storing<Told>(StoreAsync)
+        .On<OrderCreated>((placed, e) => new(e, Notification.Placed, placed.OrderId, Amount: placed.Total))
+        .On<OrderPaid>((paid, e) => new(e, Notification.Paid, paid.OrderId, PaymentId: paid.PaymentId))
+        .On<OrderCancelled>((cancelled, e) => new(e, Notification.Cancelled, cancelled.OrderId))
+        .On<OrderExpired>((expired, e) => new(e, Notification.Expired, expired.OrderId))
+        .On<OrderShipped>((shipped, e) => new(
+            e, Notification.Shipped, shipped.OrderId, ShipmentId: shipped.ShipmentId))
+        .On<OrderDelivered>((delivered, e) => new(
+            e, Notification.Delivered, delivered.OrderId, ShipmentId: delivered.ShipmentId))
+        .On<RefundCompleted>((refunded, e) => new(
+            e, Notification.Refunded, refunded.OrderId, refunded.PaymentId, refunded.RefundId,
+            Amount: refunded.Amount))
+        .On<PaymentFailed>((failed, e) => new(
+            e, Notification.PaymentFailed, failed.OrderId, failed.PaymentId, Failure: failed.Failure));
 
-    private static async Task<Verdict> TellAsync(
-        HandlerContext<OrderingDb> context, string type, Guid? orderId, Details details)
-    {
-        var envelope = context.Envelope;
-        var told = await context.Transaction.ExecuteAsync(InsertSql, new
+    private static Task<int> StoreAsync(Transaction<OrderingDb> tx, IReadOnlyList<Told> told) =>
+        tx.ExecuteAsync(InsertSql, new
         {
-            Id = Guid.CreateVersion7(envelope.OccurredAt), envelope.EventId, Type = type, OrderId = orderId,
-            details.PaymentId, details.RefundId, details.ShipmentId, details.Amount, details.Failure,
-            OccurredAt = envelope.OccurredAt.ToMicroseconds(),
+            ids = told.Select(t => Guid.CreateVersion7(t.Event.OccurredAt)).ToArray(),
+            eventIds = told.Select(t => t.Event.EventId).ToArray(),
+            types = told.Select(t => t.Type).ToArray(),
+            orderIds = told.Select(t => t.OrderId).ToArray(),
+            paymentIds = told.Select(t => t.PaymentId).ToArray(),
+            refundIds = told.Select(t => t.RefundId).ToArray(),
+            shipmentIds = told.Select(t => t.ShipmentId).ToArray(),
+            amounts = told.Select(t => t.Amount).ToArray(),
+            failures = told.Select(t => t.Failure).ToArray(),
+            times = told.Select(t => t.Event.OccurredAt.ToMicroseconds()).ToArray(),
         });
-        return told == 1 ? Verdict.Applied : Verdict.AlreadyApplied;
-    }
 
-    private sealed record Details(
-        Guid? PaymentId = null, Guid? RefundId = null, Guid? ShipmentId = null, long? Amount = null,
-        string? Failure = null);
+    private sealed record Told(
+        Envelope Event, string Type, Guid? OrderId, Guid? PaymentId = null, Guid? RefundId = null,
+        Guid? ShipmentId = null, long? Amount = null, string? Failure = null);
 }

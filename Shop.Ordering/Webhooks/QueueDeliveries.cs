@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Http;
 using Shop.ServiceDefaults.Messaging;
 
@@ -10,11 +11,12 @@ namespace Shop.Ordering.Webhooks;
 /// </summary>
 internal static class QueueDeliveries
 {
+    private const string WebhooksSql = "select id, events from webhooks";
+
     private const string InsertSql = """
         insert into webhook_deliveries (webhook_id, event_id, type, body, next_at, created_at)
-        select id, @EventId, @Type, @Body, @Now, @Now
-          from webhooks
-         where events is null or events && @Names
+        select webhook_id, event_id, type, body, @Now, @Now
+          from unnest(@webhookIds, @eventIds, @types, @bodies) as wanted (webhook_id, event_id, type, body)
             on conflict do nothing
         """;
 
@@ -22,19 +24,49 @@ internal static class QueueDeliveries
     /// <param name="Id">The event's: a receiver that sees it again has had it.</param>
     internal sealed record Message(Guid Id, string Type, DateTimeOffset OccurredAt, JsonElement Data);
 
-    public static void Subscribe(Subscriptions<OrderingDb> group) => group.OnAll(WebhookEvents.Streams, HandleAsync);
+    public static void Subscribe(Subscriptions<OrderingDb> group) => group
+        .Storing<Happened>(StoreAsync)
+        .OnAll(WebhookEvents.Streams, (payload, e) => new(e, payload));
 
-    private static async Task<Verdict> HandleAsync(string payload, HandlerContext<OrderingDb> context)
+    private static async Task<int> StoreAsync(Transaction<OrderingDb> tx, IReadOnlyList<Happened> happened)
     {
-        var (envelope, tx) = (context.Envelope, context.Transaction);
-        using var data = JsonDocument.Parse(payload);
-        var queued = await tx.ExecuteAsync(InsertSql, new
+        var webhooks = await tx.QueryAsync<Listener>(WebhooksSql);
+        var wanted = (
+            from one in happened
+            let listeners = webhooks.Where(webhook => webhook.Wants(one.Event.Type)).ToList()
+            where listeners.Count > 0
+            let body = Body(one)
+            from webhook in listeners
+            select (Webhook: webhook.Id, one.Event, Body: body)).ToList();
+        if (wanted.Count == 0) return 0;
+
+        return await tx.ExecuteAsync(InsertSql, new
         {
-            envelope.EventId, envelope.Type, tx.Now,
-            Body = JsonSerializer.Serialize(
-                new Message(envelope.EventId, envelope.Type, envelope.OccurredAt, data.RootElement), ShopJson.Options),
-            Names = new[] { envelope.Type, WebhookEvents.NameOf(envelope.Type) },
+            webhookIds = wanted.ConvertAll(w => w.Webhook),
+            eventIds = wanted.ConvertAll(w => w.Event.EventId),
+            types = wanted.ConvertAll(w => w.Event.Type),
+            bodies = wanted.ConvertAll(w => w.Body),
+            tx.Now,
         });
-        return queued > 0 ? Verdict.Applied : Verdict.AlreadyApplied; // Told before, or nobody wants to hear of it.
+    }
+
+    private static string Body(Happened happened)
+    {
+        var e = happened.Event;
+        using var data = JsonDocument.Parse(happened.Payload);
+        return JsonSerializer.Serialize(
+            new Message(e.EventId, e.Type, e.OccurredAt, data.RootElement), ShopJson.Options);
+    }
+
+    private sealed record Happened(Envelope Event, string Payload);
+
+    private sealed record Listener
+    {
+        public Guid Id { get; init; }
+
+        public string[]? Events { get; init; }
+
+        public bool Wants(string type) =>
+            Events is null || Events.Contains(type) || Events.Contains(WebhookEvents.NameOf(type));
     }
 }

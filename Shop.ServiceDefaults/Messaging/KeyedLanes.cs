@@ -18,6 +18,11 @@ internal sealed class KeyedLanes(int capacity, Func<Delivery, Task> run) : IDisp
     /// <summary>Cancelled as soon as one delivery has thrown.</summary>
     public CancellationToken Faulted => _faulted.Token;
 
+    public bool IsEmpty
+    {
+        get { lock (_lanes) return _lanes.Count == 0; }
+    }
+
     public async Task AddAsync(Delivery delivery, CancellationToken ct)
     {
         await _room.WaitAsync(ct);

@@ -45,8 +45,8 @@ public static class MessagingTelemetry
     internal static void Republished(string stream, int count) =>
         RepublishedEvents.Add(count, new KeyValuePair<string, object?>("messaging.destination.name", stream));
 
-    internal static void Handled(string group, string type, string outcome) => HandledEvents.Add(
-        1, new("messaging.consumer.group.name", group), new("shop.event.type", type), new("shop.verdict", outcome));
+    internal static void Handled(string group, string type, string outcome, int count = 1) => HandledEvents.Add(
+        count, new("messaging.consumer.group.name", group), new("shop.event.type", type), new("shop.verdict", outcome));
 
     internal static void Parked(string group, string type) => ParkedEvents.Add(
         1, new("messaging.consumer.group.name", group), new("shop.event.type", type));

@@ -12,8 +12,8 @@ namespace Shop.ServiceDefaults.Messaging;
 /// what is new. When anything it stands on is lost, it lets go, pauses, and begins again with what is pending.
 /// </summary>
 internal sealed partial class StreamReader<TDb>(
-    string stream, Subscriptions<TDb> group, Database<TDb> database, DeliveryRunner<TDb> runner, RedisStreams streams,
-    MessagingOptions options, TimeProvider clock, ILogger log)
+    string stream, Subscriptions<TDb> group, Database<TDb> database, DeliveryRunner<TDb> runner,
+    RedisStreams streams, MessagingOptions options, TimeProvider clock, ILogger log)
     where TDb : DbContext
 {
     private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(10);
@@ -23,6 +23,9 @@ internal sealed partial class StreamReader<TDb>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     private readonly HashSet<string> _unknownLogged = [];
+
+    private readonly DeliveryBatch<TDb>? _batch =
+        group.StoreMany is { } store ? new(group, store, database, log) : null;
 
     private Task<bool>? _nextNews;
 
@@ -61,7 +64,7 @@ internal sealed partial class StreamReader<TDb>(
         using var finishing = new CancellationTokenSource();
         using var lanes = new KeyedLanes(
             options.MaxInFlight,
-            delivery => runner.RunAsync(delivery, () => AckAsync(delivery), held, finishing.Token));
+            delivery => runner.RunAsync(delivery, () => AckAsync([delivery.EntryId]), held, finishing.Token));
         using var reading = CancellationTokenSource.CreateLinkedTokenSource(held, lanes.Faulted);
         await using var grace = held.Register(() => finishing.CancelAfter(StopGrace));
         try
@@ -128,23 +131,33 @@ internal sealed partial class StreamReader<TDb>(
 
     private async Task DispatchAsync(IReadOnlyList<StreamEntry> entries, KeyedLanes lanes, CancellationToken ct)
     {
-        var notOurs = new List<string>();
+        var ended = new List<string>(entries.Count);
+        var ours = new List<Delivery>(entries.Count);
         foreach (var entry in entries)
         {
-            if (Read(entry) is { } delivery) await lanes.AddAsync(delivery, ct);
-            else notOurs.Add(entry.Id);
+            if (Read(entry) is { } delivery) ours.Add(delivery);
+            else ended.Add(entry.Id);
         }
 
-        if (notOurs.Count > 0) await streams.AckAsync(stream, group.Name, notOurs, ct);
+        // One that is being tried again may have the key of another in the batch, which has to wait for it.
+        if (_batch is not null && ours.Count > 0 && lanes.IsEmpty)
+        {
+            var left = await _batch.StoreAsync(ours, ct);
+            ended.AddRange(ours.Except(left).Select(delivery => delivery.EntryId));
+            ours = [.. left];
+        }
+
+        foreach (var delivery in ours) await lanes.AddAsync(delivery, ct);
+        if (ended.Count > 0) await AckAsync(ended);
     }
 
     /// <summary>Null: nothing for this group, so it is only acknowledged.</summary>
     private Delivery? Read(StreamEntry entry)
     {
-        Delivery delivery;
+        var type = Wire.TypeOf(entry) ?? "";
         try
         {
-            delivery = Wire.Read(stream, entry);
+            if (type == "" || group.ByType.ContainsKey(type)) return Wire.Read(stream, entry);
         }
         catch (FormatException e)
         {
@@ -152,19 +165,17 @@ internal sealed partial class StreamReader<TDb>(
             return null;
         }
 
-        var type = delivery.Envelope.Type;
-        if (group.ByType.ContainsKey(type)) return delivery;
         if (!EventVocabulary.Knows(type) && _unknownLogged.Add(type)) UnknownType(log, type, stream, group.Name);
         return null;
     }
 
-    private async Task AckAsync(Delivery delivery)
+    private async Task AckAsync(IReadOnlyList<string> entryIds)
     {
         try
         {
             // Dying before this line: the entry stays pending and its redelivery finds the inbox row.
             Crash.At("reader:before-xack");
-            await streams.AckAsync(stream, group.Name, [delivery.EntryId], CancellationToken.None);
+            await streams.AckAsync(stream, group.Name, entryIds, CancellationToken.None);
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {

@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 
 namespace Shop.ServiceDefaults.Messaging;
@@ -14,27 +15,31 @@ public sealed class Subscriptions<TDb>(string name)
 
     internal IReadOnlyDictionary<string, Subscription<TDb>> ByType => _byType;
 
+    /// <summary>Stores the effects of many events together; null where each is handled by itself.</summary>
+    internal Func<Transaction<TDb>, IReadOnlyList<Delivery>, Task<int>>? StoreMany { get; set; }
+
     /// <summary>Handles every event of the type with <paramref name="handle"/>, in the order of its key.</summary>
     public Subscriptions<TDb> On<TEvent>(Func<TEvent, HandlerContext<TDb>, Task<Verdict>> handle)
         where TEvent : IEvent
     {
-        _byType.Add(EventType<TEvent>.Name, Subscription<TDb>.Of(handle));
+        Add(Subscription<TDb>.Of(handle));
         return this;
     }
 
     /// <summary>
-    /// Hands on every event of the streams with its payload as JSON: for those who pass events on without reading them.
+    /// Makes it a group that stores a row for each event, many in one transaction, and answers where to say which.
     /// </summary>
-    public Subscriptions<TDb> OnAll(
-        IReadOnlyCollection<string> streams, Func<string, HandlerContext<TDb>, Task<Verdict>> handle)
-    {
-        foreach (var type in EventVocabulary.TypesOn(streams))
-        {
-            _byType.Add(type, new(EventVocabulary.StreamOf(type), type, handle));
-        }
+    /// <param name="store">
+    /// Stores rows in their order with one statement and answers how many were new; a row that is there already is
+    /// passed over.
+    /// </param>
+    public RowSubscriptions<TDb, TRow> Storing<TRow>(
+        Func<Transaction<TDb>, IReadOnlyList<TRow>, Task<int>> store) =>
+        _byType.Count == 0 && StoreMany is null
+            ? new(this, store)
+            : throw new InvalidOperationException($"{name} can't handle some events one by one and store others.");
 
-        return this;
-    }
+    internal void Add(Subscription<TDb> subscription) => _byType.Add(subscription.Type, subscription);
 }
 
 /// <summary>One event type of a group: where it comes from and who handles it.</summary>

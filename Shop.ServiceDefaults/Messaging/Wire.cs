@@ -47,6 +47,9 @@ internal static class Wire
     public static Guid? EventIdOf(StreamEntry entry) =>
         Guid.TryParse(entry.Fields.GetValueOrDefault(EventId), out var id) ? id : null;
 
+    /// <summary>The event's type, without reading the rest.</summary>
+    public static string? TypeOf(StreamEntry entry) => entry.Fields.GetValueOrDefault(Type);
+
     private static string Field(StreamEntry entry, string name) => entry.Fields.GetValueOrDefault(name)
         ?? throw new FormatException($"Entry {entry.Id} has no field '{name}'.");
 

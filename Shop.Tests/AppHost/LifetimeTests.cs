@@ -27,7 +27,8 @@ public sealed class LifetimeTests : IDisposable
         other.Start();
         var port = ((IPEndPoint)other.LocalEndpoint).Port;
         await using var shop = RunningShop.Start(
-            _folder, "--DcpPublisher:RandomizePorts=false", $"--ASPNETCORE_URLS=http://localhost:{port}", "--PortPatienceSeconds=1");
+            _folder, "--DcpPublisher:RandomizePorts=false", $"--ASPNETCORE_URLS=http://localhost:{port}",
+            "--PortPatienceSeconds=1");
 
         Assert.Equal(1, await shop.UntilEndedAsync());
         Assert.Contains($"Port {port}, which the dashboard needs, is taken: ", shop.Output, StringComparison.Ordinal);

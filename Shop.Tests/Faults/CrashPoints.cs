@@ -21,6 +21,7 @@ internal static class CrashPoints
         [7] = "ParkedReplay.ReplayFirstAsync",
         [8] = "ParkedReplay.NoteAsync",
         [9] = "ProofRuns.RunIfDueAsync",
+        [10] = "DeliveryBatch.StoreAsync",
 
         // Identity.
         [101] = "Register.InsertAsync",
