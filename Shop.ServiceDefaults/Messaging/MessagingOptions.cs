@@ -16,6 +16,9 @@ public sealed class MessagingOptions
     /// <summary>How long the relay waits for a notification before it looks by itself.</summary>
     public int RelayPollMilliseconds { get; set; } = 50;
 
+    /// <summary>How long the relay rests after it has sent something, so that rounds under load carry more.</summary>
+    public int RelayPauseMilliseconds { get; set; } = 25;
+
     /// <summary>A stream this long gets no more events; the outbox keeps them.</summary>
     public long MaxStreamLength { get; set; } = 1_000_000;
 
@@ -73,6 +76,8 @@ public sealed class MessagingOptions
     public int RedisTimeoutMilliseconds { get; set; } = 5_000;
 
     internal TimeSpan LeaseRenew => TimeSpan.FromMilliseconds(LeaseRenewMilliseconds);
+
+    internal TimeSpan RelayPause => TimeSpan.FromMilliseconds(RelayPauseMilliseconds);
 
     internal TimeSpan LeaseTakeover => TimeSpan.FromMilliseconds(LeaseTakeoverMilliseconds);
 

@@ -38,12 +38,13 @@ internal sealed partial class Reconciler(
         var publishedUpTo = new Dictionary<IOutboxSource, long>();
         foreach (var source in sources) publishedUpTo[source] = await source.PublishedUpToAsync(ct);
 
+        var written = new WrittenCounts(olderThan);
         var lost = new HashSet<(IOutboxSource Source, DateTimeOffset Slot, Guid EventId)>();
         foreach (var group in groups)
         {
             if (await group.ProgressAsync(ct) is not { } progress) continue;
 
-            var shortSlots = await ShortAsync(group, progress, now, olderThan, ct);
+            var shortSlots = await ShortAsync(group, progress, now, written, ct);
             foreach (var slot in shortSlots)
             {
                 await FindLostAsync(group, progress, slot, olderThan, publishedUpTo, lost, ct);
@@ -57,14 +58,14 @@ internal sealed partial class Reconciler(
 
     /// <summary>Slots and types of which the group has fewer events than there are.</summary>
     private async Task<List<SlotCount>> ShortAsync(
-        IConsumerGroup group, GroupProgress progress, DateTimeOffset now, EventIdBound olderThan, CancellationToken ct)
+        IConsumerGroup group, GroupProgress progress, DateTimeOffset now, WrittenCounts written, CancellationToken ct)
     {
         var from = progress.WholeUntil;
         var until = Earlier(from + (MaxSlots * Slots.Length), now + Slots.Length);
         var expected = new Dictionary<(DateTimeOffset, string), long>();
         foreach (var source in sources)
         {
-            foreach (var (slot, type, count) in await source.CountAsync(from, until, olderThan, ct))
+            foreach (var (slot, type, count) in await written.OfAsync(source, from, until, ct))
             {
                 if (!progress.Owes(type, slot)) continue;
                 expected[(slot, type)] = expected.GetValueOrDefault((slot, type)) + count;
@@ -74,7 +75,7 @@ internal sealed partial class Reconciler(
         if (expected.Count == 0) return [];
 
         // Counted after the outboxes: what was handled in between can only make it whole.
-        var had = (await group.CountAsync(from, until, olderThan, ct))
+        var had = (await group.CountAsync(from, until, written.OlderThan, ct))
             .ToDictionary(count => (count.Slot, count.Type), count => count.Count);
         return
         [
@@ -142,6 +143,27 @@ internal sealed partial class Reconciler(
     }
 
     private static DateTimeOffset Earlier(DateTimeOffset left, DateTimeOffset right) => left < right ? left : right;
+
+    /// <summary>What the outboxes have, counted once in a run: most groups look at the same slots.</summary>
+    private sealed class WrittenCounts(EventIdBound olderThan)
+    {
+        private readonly Dictionary<(IOutboxSource, DateTimeOffset, DateTimeOffset), IReadOnlyList<SlotCount>> _counts =
+            [];
+
+        public EventIdBound OlderThan => olderThan;
+
+        public async Task<IReadOnlyList<SlotCount>> OfAsync(
+            IOutboxSource source, DateTimeOffset from, DateTimeOffset until, CancellationToken ct)
+        {
+            if (!_counts.TryGetValue((source, from, until), out var counts))
+            {
+                counts = await source.CountAsync(from, until, olderThan, ct);
+                _counts.Add((source, from, until), counts);
+            }
+
+            return counts;
+        }
+    }
 
     [LoggerMessage(
         LogLevel.Warning, "{Count} events of {Slot} that {Stream} had lost are published again from {Database}")]

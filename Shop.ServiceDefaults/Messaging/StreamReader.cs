@@ -78,7 +78,8 @@ internal sealed partial class StreamReader<TDb>(
                     stream, group.Name, _consumer, options.ReadBatch, reading.Token);
                 outage.Succeeded();
                 if (entries.Count > 0) await DispatchAsync(entries, lanes, reading.Token);
-                else await WaitAsync(reading.Token);
+                // Less than a batch was all there was; what came since then has woken this reader.
+                if (entries.Count < options.ReadBatch) await WaitAsync(reading.Token);
             }
         }
         catch (OperationCanceledException) when (reading.IsCancellationRequested)
