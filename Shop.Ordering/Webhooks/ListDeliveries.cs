@@ -1,6 +1,6 @@
-using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
+using Shop.ServiceDefaults.Http;
 using Shop.ServiceDefaults.Problems;
 
 namespace Shop.Ordering.Webhooks;
@@ -8,42 +8,26 @@ namespace Shop.Ordering.Webhooks;
 /// <summary>What became of a webhook's events, the newest first; those that have ended for some days only.</summary>
 internal static class ListDeliveries
 {
-    private const int DefaultLimit = 20;
-    private const int MaxLimit = 100;
-
-    /// <param name="NextCursor">Where the next page starts; null, and written as such, on the last one.</param>
-    public sealed record Response(
-        IReadOnlyList<Item> Items,
-        [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
-
     /// <param name="Id">The event's id, as it stands in the body that is sent.</param>
     /// <param name="Status">PENDING, DELIVERED or GIVEN_UP.</param>
     public sealed record Item(
         Guid Id, string Type, string Status, int Attempts, string? LastError, DateTimeOffset? NextAt,
         DateTimeOffset? DeliveredAt, DateTimeOffset? GivenUpAt, DateTimeOffset CreatedAt);
 
-    public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
-        Guid id, OrderingDb db, CancellationToken ct, int limit = DefaultLimit, string? cursor = null)
+    public static async Task<Results<Ok<Page<Item>>, ProblemHttpResult>> Handle(
+        Guid id, OrderingDb db, CancellationToken ct, int limit = Page.DefaultLimit, string? cursor = null)
     {
-        if (limit is < 1 or > MaxLimit) return Problems.Invalid("limit", $"The limit is 1 to {MaxLimit}.");
-        var deliveries = db.WebhookDeliveries.Where(delivery => delivery.WebhookId == id);
-        if (cursor is not null)
-        {
-            if (TimeCursor.Parse(cursor) is not var (at, last)) return Problems.Invalid("cursor", "This is no cursor.");
-            deliveries = deliveries.Where(delivery => EF.Functions.LessThan(
-                ValueTuple.Create(delivery.CreatedAt, delivery.EventId), ValueTuple.Create(at, last)));
-        }
+        if (Page.Refusal(limit, cursor) is { } refusal) return refusal;
 
         if (!await db.Webhooks.AnyAsync(webhook => webhook.Id == id, ct)) return Problems.NotFound();
 
-        var page = await deliveries
-            .OrderByDescending(delivery => delivery.CreatedAt).ThenByDescending(delivery => delivery.EventId)
+        var page = await db.WebhookDeliveries
+            .Where(delivery => delivery.WebhookId == id)
+            .NewestFirst(cursor, delivery => delivery.CreatedAt, delivery => delivery.EventId)
             .Take(limit + 1)
             .ToListAsync(ct);
-        var hasMore = page.Count > limit;
-        if (hasMore) page.RemoveAt(limit);
-        return TypedResults.Ok(new Response(
-            [.. page.Select(ItemOf)], hasMore ? TimeCursor.Of(page[^1].CreatedAt, page[^1].EventId) : null));
+        return TypedResults.Ok(
+            Page.Of(page, limit, delivery => TimeCursor.Of(delivery.CreatedAt, delivery.EventId)).Map(ItemOf));
     }
 
     private static Item ItemOf(WebhookDelivery delivery)

@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Security.Claims;
-using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Shop.ServiceDefaults.Authentication;
+using Shop.ServiceDefaults.Http;
 using Shop.ServiceDefaults.Problems;
 
 namespace Shop.Payments.Points;
@@ -14,8 +14,6 @@ namespace Shop.Payments.Points;
 /// </summary>
 internal static class ListPointsEntries
 {
-    private const int MaxLimit = 100;
-
     /// <param name="Number">1, 2, 3 and so on, without gaps.</param>
     /// <param name="Kind">CHARGED, USED, RETURNED, EXPIRED or TAKEN_BACK.</param>
     /// <param name="Amount">What came (positive) or went (negative).</param>
@@ -24,16 +22,11 @@ internal static class ListPointsEntries
         long Number, string Kind, long Amount, long Balance, Guid? PaymentId, Guid? RefundId,
         DateTimeOffset CreatedAt);
 
-    /// <param name="NextCursor">Where the next page starts; null, and written as such, on the last one.</param>
-    public sealed record Response(
-        IReadOnlyList<Entry> Items,
-        [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
-
-    public static async Task<Results<Ok<Response>, ProblemHttpResult>> Handle(
+    public static async Task<Results<Ok<Page<Entry>>, ProblemHttpResult>> Handle(
         int? limit, string? cursor, ClaimsPrincipal user, PaymentsDb db, CancellationToken ct)
     {
-        var take = limit ?? MaxLimit;
-        if (take is < 1 or > MaxLimit) return Problems.Invalid("limit", $"limit must be 1 to {MaxLimit}.");
+        var take = limit ?? Page.MaxLimit;
+        if (Page.Refusal(take, cursor: null) is { } refusal) return refusal;
 
         var userId = user.UserId();
         var entries = db.PointsEntries.Where(entry => entry.UserId == userId);
@@ -52,8 +45,7 @@ internal static class ListPointsEntries
             entry.Kind == PointsEntry.Charged || entry.Kind == PointsEntry.Used ? entry.SourceId : null,
             entry.Kind == PointsEntry.Returned || entry.Kind == PointsEntry.TakenBack ? entry.SourceId : null,
             entry.At)).ToListAsync(ct);
-        var items = found.Take(take).ToList();
-        var next = found.Count > take ? items[^1].Number.ToString(CultureInfo.InvariantCulture) : null;
-        return TypedResults.Ok(new Response(items, next));
+        return TypedResults.Ok(
+            Page.Of(found, take, entry => entry.Number.ToString(CultureInfo.InvariantCulture)));
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Http;
 using Shop.ServiceDefaults.Problems;
 
 namespace Shop.Payments.Settlement;
@@ -52,18 +53,15 @@ internal static class ListDailySettlements
         Guid Id, DateOnly Date, Guid SellerId, string Category, string Status, long Lines, long Orders, long Gross,
         long Discount, long Refunds, long Fee, long Net, string Currency);
 
-    public static async Task<Results<Ok<SettlementPage<Statement>>, ProblemHttpResult>> Handle(
+    public static async Task<Results<Ok<Page<Statement>>, ProblemHttpResult>> Handle(
         string? date, Guid? seller, string? category, string? cursor, ClaimsPrincipal user,
         Database<PaymentsDb> database, PaymentsOptions options, TimeProvider clock, CancellationToken ct,
-        int limit = SettlementQuery.MaxLimit)
+        int limit = Page.MaxLimit)
     {
         var day = Parse(date);
         if (date is not null && day is null) return Problems.Invalid("date", "date must be a day like 2026-01-31.");
         if (category?.Contains('\0') == true) return Problems.Invalid("category", "This is no category.");
-        if (limit is < 1 or > SettlementQuery.MaxLimit)
-        {
-            return Problems.Invalid("limit", $"limit must be 1 to {SettlementQuery.MaxLimit}.");
-        }
+        if (Page.Refusal(limit, cursor: null) is { } refusal) return refusal;
 
         var after = cursor is null ? null : SettlementQuery.Position.Parse(cursor);
         if (cursor is not null && after is null) return Problems.Invalid("cursor", "This is no cursor of this list.");
@@ -83,7 +81,7 @@ internal static class ListDailySettlements
             afterCategory = after?.Category,
             take = limit + 1,
         }, ct);
-        return TypedResults.Ok(SettlementPage<Statement>.Of(
+        return TypedResults.Ok(Page.Of(
             found, limit, last => SettlementQuery.Position.Of(last.SellerId, last.Currency, last.Category)));
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Http;
 using Shop.ServiceDefaults.Problems;
 
 namespace Shop.Payments.Settlement;
@@ -44,18 +45,15 @@ internal static class ListMonthlySettlements
 
     public sealed record Day(Guid Id, string Date, long Net);
 
-    public static async Task<Results<Ok<SettlementPage<Total>>, ProblemHttpResult>> Handle(
+    public static async Task<Results<Ok<Page<Total>>, ProblemHttpResult>> Handle(
         string? month, Guid? seller, string? category, string? cursor, ClaimsPrincipal user,
         Database<PaymentsDb> database, PaymentsOptions options, TimeProvider clock, CancellationToken ct,
-        int limit = SettlementQuery.MaxLimit)
+        int limit = Page.MaxLimit)
     {
         var first = Parse(month);
         if (month is not null && first is null) return Problems.Invalid("month", "month must be like 2026-01.");
         if (category?.Contains('\0') == true) return Problems.Invalid("category", "This is no category.");
-        if (limit is < 1 or > SettlementQuery.MaxLimit)
-        {
-            return Problems.Invalid("limit", $"limit must be 1 to {SettlementQuery.MaxLimit}.");
-        }
+        if (Page.Refusal(limit, cursor: null) is { } refusal) return refusal;
 
         var after = cursor is null ? null : SettlementQuery.Position.Parse(cursor);
         if (cursor is not null && after is null) return Problems.Invalid("cursor", "This is no cursor of this list.");
@@ -75,7 +73,7 @@ internal static class ListMonthlySettlements
             afterCategory = after?.Category,
             take = limit + 1,
         }, ct);
-        return TypedResults.Ok(SettlementPage<Total>.Of(
+        return TypedResults.Ok(Page.Of(
             found.ConvertAll(row => row.Total()), limit,
             last => SettlementQuery.Position.Of(last.SellerId, last.Currency, last.Category)));
     }

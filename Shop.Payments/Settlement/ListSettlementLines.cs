@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Http;
 using Shop.ServiceDefaults.Problems;
 
 namespace Shop.Payments.Settlement;
@@ -33,14 +34,11 @@ internal static class ListSettlementLines
         long Gross, long Discount, long Fee, long Net, string Currency, Guid LedgerTransactionId,
         DateTimeOffset OccurredAt);
 
-    public static async Task<Results<Ok<SettlementPage<Line>>, ProblemHttpResult>> Handle(
+    public static async Task<Results<Ok<Page<Line>>, ProblemHttpResult>> Handle(
         Guid id, string? cursor, ClaimsPrincipal user, Database<PaymentsDb> database, CancellationToken ct,
-        int limit = SettlementQuery.MaxLimit)
+        int limit = Page.MaxLimit)
     {
-        if (limit is < 1 or > SettlementQuery.MaxLimit)
-        {
-            return Problems.Invalid("limit", $"limit must be 1 to {SettlementQuery.MaxLimit}.");
-        }
+        if (Page.Refusal(limit, cursor: null) is { } refusal) return refusal;
 
         var after = cursor is null ? null : Parse(cursor);
         if (cursor is not null && after is null) return Problems.Invalid("cursor", "This is no cursor of this list.");
@@ -62,7 +60,7 @@ internal static class ListSettlementLines
             afterProduct = after?.Product,
             take = limit + 1,
         }, ct);
-        return TypedResults.Ok(SettlementPage<Line>.Of(found, limit, CursorOf));
+        return TypedResults.Ok(Page.Of(found, limit, last => SettlementQuery.Encode(CursorOf(last))));
     }
 
     private static string CursorOf(Line last) => string.Create(

@@ -26,17 +26,26 @@ public sealed partial class OutboxWaker<TDb>(NpgsqlDataSource source, ILogger<Ou
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var quiet = SuppressInstrumentationScope.Begin();
-        await foreach (var _ in _signal.Reader.ReadAllAsync(stoppingToken))
+        try
         {
-            try
-            {
-                await using var connection = await source.OpenConnectionAsync(stoppingToken);
-                await connection.ExecuteAsync($"notify {Channel}");
-            }
-            catch (NpgsqlException e)
-            {
-                NotWoken(log, e.Message);
-            }
+            await foreach (var _ in _signal.Reader.ReadAllAsync(stoppingToken)) await NotifyAsync(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The relay finds by itself what is left.
+        }
+    }
+
+    private async Task NotifyAsync(CancellationToken ct)
+    {
+        try
+        {
+            await using var connection = await source.OpenConnectionAsync(ct);
+            await connection.ExecuteAsync($"notify {Channel}");
+        }
+        catch (NpgsqlException e)
+        {
+            NotWoken(log, e.Message);
         }
     }
 
