@@ -9,11 +9,12 @@ internal sealed partial class GiveBack(
 {
     /// <summary>False where the order is there after all: its hold is its own.</summary>
     /// <param name="failure">What kept the order from being stored, if that is why.</param>
-    /// <param name="couponRefusal">Why the coupon that it required could not be had, if that is why.</param>
-    public async Task<bool> RunAsync(Guid orderId, Exception? failure = null, string? couponRefusal = null)
+    /// <param name="answer">What the request is to hear for ever, if the request is why.</param>
+    public async Task<bool> RunAsync(
+        Guid orderId, Exception? failure = null, (short Status, string Answer)? answer = null)
     {
         var abandoned = await database.TransactAsync(
-            tx => OrderRows.AbandonAsync(tx, orderId, couponRefusal), CancellationToken.None);
+            tx => OrderRows.AbandonAsync(tx, orderId, answer), CancellationToken.None);
         if (!abandoned) return false;
         if (failure is not null) NotStored(log, orderId, failure);
         // Dying here leaves a hold whose verdict is settled: Catalog's sweep asks, hears RELEASE and gives it back.

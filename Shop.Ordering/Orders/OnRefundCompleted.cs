@@ -7,7 +7,8 @@ namespace Shop.Ordering.Orders;
 
 /// <summary>
 /// Money of the order came back: all of it, and nothing that has not left yet is sent any more; or a part, and a
-/// seller's lines that were refunded whole are not sent. The stock is Catalog's to put back.
+/// seller's lines that were refunded whole are not sent. Were they the last to wait for, the order is complete. The
+/// stock is Catalog's to put back.
 /// </summary>
 internal static class OnRefundCompleted
 {
@@ -19,6 +20,22 @@ internal static class OnRefundCompleted
         )
         insert into order_transitions (order_id, version, status, cause, event_id, trace_id, at)
         select id, version, status, 'refund completed', @EventId, @TraceId, @Now from refunded
+        returning version
+        """;
+
+    // Once: an order that was completed before has a transition to show it.
+    private const string NothingLeftToSendSql = """
+        with completed as (
+            update orders set status = 'COMPLETED', version = version + 1, updated_at = @Now
+             where id = @OrderId and status = 'PARTIALLY_REFUNDED' and not cancel_requested
+               and exists (select from shipments where order_id = @OrderId and status = 'DELIVERED')
+               and not exists (
+                       select from shipments where order_id = @OrderId and status not in ('DELIVERED', 'CANCELLED'))
+               and not exists (select from order_transitions where order_id = @OrderId and status = 'COMPLETED')
+            returning id, status, version
+        )
+        insert into order_transitions (order_id, version, status, cause, event_id, trace_id, at)
+        select id, version, status, 'nothing left to send', @EventId, @TraceId, @Now from completed
         returning version
         """;
 
@@ -47,6 +64,13 @@ internal static class OnRefundCompleted
         if (decision.Next == OrderStatus.Refunded)
         {
             await SettleCoupons.ReturnAsync(tx, order, context.Services.GetRequiredService<CouponOptions>());
+        }
+        else if (await tx.QuerySingleOrDefaultAsync<long?>(NothingLeftToSendSql, new
+        {
+            OrderId = orderId, context.Envelope.EventId, OrderRows.TraceId, tx.Now,
+        }) is { } version)
+        {
+            tx.Publish(new OrderCompleted(orderId, tx.Now), version);
         }
 
         return Verdict.Applied;

@@ -24,7 +24,10 @@ internal sealed class OrderAnswers(IServiceScopeFactory scopes)
 
         if (order.Status == OrderStatus.Abandoned)
         {
-            return CouponRefusals.ToProblem(JsonSerializer.Deserialize<string>(order.Answer!)!, couponId);
+            var reason = JsonSerializer.Deserialize<string>(order.Answer!)!;
+            return status == StatusCodes.Status400BadRequest
+                ? ToProblem(reason)
+                : CouponRefusals.ToProblem(reason, couponId);
         }
 
         if (status != StatusCodes.Status201Created)
@@ -54,8 +57,14 @@ internal sealed class OrderAnswers(IServiceScopeFactory scopes)
     }
 
     /// <summary>What to store in the tombstone of an order that could not have the coupon it required.</summary>
-    public static (short Status, string Answer)? CouponRefused(string refusal) =>
+    public static (short Status, string Answer) CouponRefused(string refusal) =>
         (StatusCodes.Status409Conflict, JsonSerializer.Serialize(refusal));
+
+    /// <summary>What to store in the tombstone of an order whose points did not fit its total.</summary>
+    public static (short Status, string Answer) PointsMisfit(string misfit) =>
+        (StatusCodes.Status400BadRequest, JsonSerializer.Serialize(misfit));
+
+    public static ProblemHttpResult ToProblem(string misfit) => Problems.Invalid("payment.points", misfit);
 
     /// <summary>201: what to store when one call ends PAID.</summary>
     public static (short Status, string Answer) Paid(OrderView view) =>

@@ -39,11 +39,10 @@ internal static class OrderRows
     /// Makes sure that this order will never be, unless it is there already: true where it will not, so that what was
     /// held for it may be given back.
     /// </summary>
-    /// <param name="couponRefusal">What its request is to hear for ever, if its coupon is the reason.</param>
+    /// <param name="answer">What its request is to hear for ever, if the request is the reason.</param>
     public static async Task<bool> AbandonAsync(
-        Transaction<OrderingDb> tx, Guid orderId, string? couponRefusal = null)
+        Transaction<OrderingDb> tx, Guid orderId, (short Status, string Answer)? answer = null)
     {
-        var answer = couponRefusal is null ? default : OrderAnswers.CouponRefused(couponRefusal);
         await tx.ExecuteAsync(
             TombstoneSql, new { OrderId = orderId, AnswerStatus = answer?.Status, answer?.Answer, tx.Now });
         return await tx.QuerySingleOrDefaultAsync<bool>(IsAbandonedSql, new { OrderId = orderId });

@@ -87,9 +87,9 @@ internal static class PlaceOrder
 
         // Only now the total is known. Whoever wins the order's id, this tombstone or another run, is the answer.
         if (attempt.Placement.Payment?.Misfit(order.TotalMinor) is { } misfit
-            && await stages.GiveBack.RunAsync(attempt.Id))
+            && await stages.GiveBack.RunAsync(attempt.Id, answer: OrderAnswers.PointsMisfit(misfit)))
         {
-            return Problems.Invalid("payment.points", misfit);
+            return OrderAnswers.ToProblem(misfit);
         }
 
         var outcome = await TryStoreAsync(order, stages);
@@ -115,7 +115,7 @@ internal static class PlaceOrder
     /// <summary>The hold goes back, and this attempt is over: its key hears the same from now on.</summary>
     private static async Task<Answer> RefuseCouponAsync(Attempt attempt, string refusal, Stages stages)
     {
-        if (await stages.GiveBack.RunAsync(attempt.Id, couponRefusal: refusal))
+        if (await stages.GiveBack.RunAsync(attempt.Id, answer: OrderAnswers.CouponRefused(refusal)))
         {
             return CouponRefusals.ToProblem(refusal, attempt.Placement.CouponId);
         }

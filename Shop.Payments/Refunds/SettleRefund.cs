@@ -35,14 +35,18 @@ internal static class SettleRefund
         select product_id, quantity, amount from refund_lines where refund_id = @Id order by product_id
         """;
 
+    /// <param name="said">What the processor says that it gave back, where nobody has compared it yet.</param>
     public static Task<PaymentVerdict> RefundedAsync(
-        Database<PaymentsDb> database, Guid refundId, string cause, CancellationToken ct) =>
+        Database<PaymentsDb> database, Guid refundId, string cause, CancellationToken ct, long? said = null) =>
         database.TransactAsync(async tx =>
         {
             if (await Refund.LockAfterPaymentAsync(tx, refundId) is not { } refund) return PaymentVerdict.Unknown;
 
             var verdict = Decide(refund.Status, RefundStatus.Completed);
-            if (verdict == PaymentVerdict.Applied) await CompleteAsync(tx, refund, cause);
+            if (verdict != PaymentVerdict.Applied) return verdict;
+            if (said is { } amount && amount != refund.Card) return PaymentVerdict.AmountDiffers;
+
+            await CompleteAsync(tx, refund, cause);
             return verdict;
         }, ct);
 

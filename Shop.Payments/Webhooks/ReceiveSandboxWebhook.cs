@@ -60,7 +60,7 @@ internal static class ReceiveSandboxWebhook
                 await SettlePayment.FailedAsync(
                     database, notice.Key, notice.FailureCode ?? "declined", Cause, ct),
             "charge.refunded" =>
-                await SettleRefund.RefundedAsync(database, notice.Key, Cause, ct),
+                await SettleRefund.RefundedAsync(database, notice.Key, Cause, ct, said: notice.Amount),
             _ => PaymentVerdict.AlreadyApplied, // A kind of notice that Payments does not act upon.
         };
 

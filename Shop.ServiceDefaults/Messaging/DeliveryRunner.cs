@@ -35,7 +35,7 @@ internal sealed partial class DeliveryRunner<TDb>(
                 var outcome = await handler.HandleAsync(delivery, committed, starting, finishing);
                 if (outcome is not Outcome.NotYet) return;
 
-                error = $"NotYet for {options.NotYetLimitSeconds} s.";
+                error = $"{ParkedEvents.TooEarly} for {options.NotYetLimitSeconds} s.";
             }
             catch (DatabaseBusyException e)
             {

@@ -63,6 +63,13 @@ public static class MessagingExtensions
                 await services.GetRequiredService<Reconciler>().RunAsync(ct);
                 return 0;
             });
+        builder.AddSchedule(
+            "replay-too-early", TimeSpan.FromSeconds(options.ReplayTooEarlySeconds),
+            async (services, ct) =>
+            {
+                await services.GetRequiredService<MessagingOperations>().ReplayTooEarlyAsync(ct);
+                return 0;
+            });
         builder.AddSchedule("trim-streams", UpkeepInterval, (services, ct) =>
             services.GetRequiredService<MessagingUpkeep>().TrimStreamsAsync(ct));
         builder.AddSchedule("drop-partitions", DropInterval, (services, ct) =>

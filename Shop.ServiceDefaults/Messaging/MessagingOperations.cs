@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Claims;
+using Shop.ServiceDefaults.Authentication;
 
 namespace Shop.ServiceDefaults.Messaging;
 
@@ -7,6 +8,9 @@ namespace Shop.ServiceDefaults.Messaging;
 public sealed class MessagingOperations
 {
     private const int MaxKeysReplayed = 100;
+
+    // Who replays where no person asked for it.
+    private static readonly ClaimsPrincipal Upkeep = new(new ClaimsIdentity([new(Principals.Subject, "upkeep")]));
 
     private readonly IReadOnlyList<IOutboxSource> _sources;
     private readonly IReadOnlyList<IConsumerGroup> _groups;
@@ -139,6 +143,30 @@ public sealed class MessagingOperations
 
         return replayed;
     }
+
+    /// <summary>
+    /// Replays the keys whose first event was parked because what it stands on had not come: it may have come since,
+    /// and nobody has to look. What failed waits for a person.
+    /// </summary>
+    public async Task ReplayTooEarlyAsync(CancellationToken ct)
+    {
+        foreach (var group in _groups)
+        {
+            var keys = new HashSet<Guid>();
+            var after = 0L;
+            while (await group.ListParkedAsync(after, MaxKeysReplayed, ct) is { Count: > 0 } page)
+            {
+                after = page[^1].Id;
+                foreach (var first in page.Where(parked => keys.Add(parked.Key)).Where(IsTooEarly))
+                {
+                    await group.ReplayAsync(first.Id, dryRun: false, Upkeep, ct);
+                }
+            }
+        }
+    }
+
+    private static bool IsTooEarly(ParkedEvent parked) =>
+        parked.Error.StartsWith(ParkedEvents.TooEarly, StringComparison.Ordinal);
 
     private (int Group, long After)? Find(string id)
     {

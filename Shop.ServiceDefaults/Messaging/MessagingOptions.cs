@@ -54,6 +54,9 @@ public sealed class MessagingOptions
     /// <summary>How long a handler may say NotYet before the event is parked.</summary>
     public int NotYetLimitSeconds { get; set; } = 900;
 
+    /// <summary>The pause between two replays of what was parked for having come too early.</summary>
+    public double ReplayTooEarlySeconds { get; set; } = 60;
+
     /// <summary>Events older than this that a group has not handled are looked for.</summary>
     public double ReconcileAgeSeconds { get; set; } = 30;
 

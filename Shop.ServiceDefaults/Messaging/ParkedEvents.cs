@@ -8,6 +8,9 @@ namespace Shop.ServiceDefaults.Messaging;
 /// </summary>
 internal static class ParkedEvents
 {
+    /// <summary>How the error begins of an event whose time had not come, so that it may come yet.</summary>
+    public const string TooEarly = "NotYet";
+
     // Parking behind an event and replaying that event exclude each other: else one could be parked behind nothing.
     private const string LockSql = "select pg_advisory_xact_lock(hashtextextended(@group || @key::text, 0))";
 

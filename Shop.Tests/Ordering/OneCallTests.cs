@@ -246,6 +246,11 @@ public sealed class OneCallTests(OrderingApp app) : IClassFixture<OrderingApp>, 
         Assert.True(problem.GetProperty("errors").TryGetProperty("payment.points", out _));
         Assert.Equal(10, app.Shop.Left(product));
         Assert.DoesNotContain(app.Shop.Payments, started => started.UserId == _user);
+        var again = await client.SendAsync(Post("/orders", WithPayment(product, payment), "k"));
+        Assert.Equal(400, (int)again.StatusCode);
+        Assert.Equal(
+            problem.GetProperty("errors").ToString(),
+            (await again.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("errors").ToString());
         app.Shop.OnPayment = CaptureAsync;
         var corrected = await client.SendAsync(Post("/orders", WithPayment(product, """{"method":"POINTS"}"""), "k"));
         Assert.Equal(201, (int)corrected.StatusCode);

@@ -51,6 +51,29 @@ public sealed class RefundAttemptTests(OrderingApp app) : IClassFixture<Ordering
     }
 
     [Fact]
+    public async Task A_refund_of_what_was_waited_for_last_completes_the_order_once()
+    {
+        var (a, b) = (app.Shop.Stock(5), app.Shop.Stock(5));
+        var (order, payment) = await PaidAsync(a, b);
+        Assert.Equal((200, null), await MoveAsync(order, b.Seller, "ship"));
+        Assert.Equal((200, null), await MoveAsync(order, b.Seller, "deliver"));
+        Assert.Equal("PAID", await app.StatusAsync(order.Id));
+
+        await AskAsync(order, _refund, restock: true, a);
+        await app.HandleAsync<RefundCompleted>(
+            OnRefundCompleted.Handle, Completed(payment, order, whole: false, (a.Id, 1)));
+        Assert.Equal("COMPLETED", await app.StatusAsync(order.Id));
+        Assert.Single(await app.EventsAsync(order.Id), type => type == "OrderCompleted.v1");
+
+        // Money for what was delivered does not complete it a second time.
+        await app.HandleAsync<RefundCompleted>(
+            OnRefundCompleted.Handle,
+            Completed(payment, order, whole: false, (b.Id, 0)) with { RefundId = Guid.CreateVersion7() });
+        Assert.Equal("PARTIALLY_REFUNDED", await app.StatusAsync(order.Id));
+        Assert.Single(await app.EventsAsync(order.Id), type => type == "OrderCompleted.v1");
+    }
+
+    [Fact]
     public async Task What_money_alone_is_given_back_for_is_sent()
     {
         var product = app.Shop.Stock(5);

@@ -63,6 +63,22 @@ public sealed class RefundOutcomeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_processor_that_says_another_amount_ends_nothing()
+    {
+        var payment = await _purchase.PaidAsync();
+        var refund = await _app.RefundedAsync(_purchase.User, payment, new { amount = 400, reason = "part" });
+        await _app.HandleAsync(OnRefundRequested.Handle, Requested(payment, refund), afterCommit: false);
+
+        Assert.Equal(
+            PaymentVerdict.AmountDiffers,
+            await SettleRefund.RefundedAsync(_app.Database, refund, "webhook", default, said: 399));
+        Assert.Equal("PROCESSING", await _app.RefundStatusAsync(refund));
+        Assert.Equal(
+            PaymentVerdict.Applied,
+            await SettleRefund.RefundedAsync(_app.Database, refund, "webhook", default, said: 400));
+    }
+
+    [Fact]
     public async Task A_completion_and_a_refusal_at_once_end_it_once()
     {
         var payment = await _purchase.PaidAsync();

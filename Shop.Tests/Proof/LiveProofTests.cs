@@ -4,6 +4,7 @@ using System.Text.Json;
 using Shop.Tests.Architecture;
 using Shop.Tests.Fixtures;
 using Shop.Tests.Purchase;
+using Shop.Tests.Stock;
 
 namespace Shop.Tests.Proof;
 
@@ -55,7 +56,7 @@ public sealed class LiveProofTests(ProvedShop shop)
     public async Task It_holds_while_the_shop_is_busy()
     {
         using var busy = new CancellationTokenSource(TimeSpan.FromSeconds(IsLong ? 60 : 6));
-        var product = await shop.PlentifulProductAsync();
+        var product = await (await shop.SellerAsync()).NewProductAsync(units: 100_000);
         var buying = Enumerable.Range(0, Buyers).Select(_ => BuyAsync(product, busy.Token)).ToArray();
 
         var proofs = 0;

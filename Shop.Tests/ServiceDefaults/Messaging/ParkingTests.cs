@@ -80,25 +80,39 @@ public sealed class ParkingTests(KernelDatabase databases) : KernelTests(databas
     }
 
     [Fact]
-    public async Task An_event_that_is_too_early_for_too_long_is_parked()
+    public async Task An_event_that_is_too_early_for_too_long_is_parked_and_handled_once_its_time_has_come()
     {
+        var early = true;
         await using var process = await KernelProcess.StartAsync(
             Databases, Prefix,
             builder =>
             {
                 builder.AddOutboxRelay<KernelDb>();
                 builder.AddSubscriptions<KernelDb>(Group, on => on
-                    .On<OrderExpired>((e, context) => Task.FromResult(Verdict.NotYet)));
+                    .On<OrderExpired>((e, context) =>
+                        Volatile.Read(ref early) ? Task.FromResult(Verdict.NotYet) : RecordAsync(context))
+                    .On<OrderCompleted>((e, context) => throw new InvalidOperationException("broken")));
             },
             ("Messaging:NotYetLimitSeconds", "1"));
-        var order = Guid.CreateVersion7();
+        var operations = process.Services.GetRequiredService<MessagingOperations>();
+        var (order, poisoned) = (Guid.CreateVersion7(), Guid.CreateVersion7());
 
         await process.PublishAsync(Expired(order));
+        await process.PublishAsync(Completed(poisoned));
 
         await EventuallyAsync(async () => (await ParkedAsync(order)).Count == 1, "parked");
+        await EventuallyAsync(async () => (await ParkedAsync(poisoned)).Count == 1, "the broken one parked");
         var parked = Assert.Single(await ParkedAsync(order));
         Assert.True(parked.Attempts > 5, $"Limited by time, but parked after {parked.Attempts} tries.");
         Assert.Empty(await InboxAsync(parked.EventId));
+
+        await operations.ReplayTooEarlyAsync(CancellationToken.None);
+        Assert.Single(await ParkedAsync(order));
+        Volatile.Write(ref early, false);
+        await operations.ReplayTooEarlyAsync(CancellationToken.None);
+        Assert.Empty(await ParkedAsync(order));
+        Assert.Single(await EffectsAsync(order));
+        Assert.Equal(3, Assert.Single(await ParkedAsync(poisoned)).Attempts); // Nobody tried it again.
     }
 
     private Task<KernelProcess> StartAsync() => KernelProcess.StartAsync(Databases, Prefix, builder =>
