@@ -30,7 +30,10 @@ internal sealed class BenchShop : IAsyncDisposable
     public Uri Identity => _app.GetEndpoint("identity");
     public Uri Ordering => _app.GetEndpoint("ordering");
 
-    /// <summary>What differs from an ordinary start, in words.</summary>
+    public Uri Payments => _app.GetEndpoint("payments");
+    public Uri Workers => _app.GetEndpoint("workers");
+
+    /// <summary>What differs from an ordinary start in every scenario, in words.</summary>
     public static string Settings =>
         $"Production environment; passwords hashed {PasswordIterations} times only; rate limits raised to "
         + $"{RateLimit} a second; no telemetry collector";
@@ -40,7 +43,7 @@ internal sealed class BenchShop : IAsyncDisposable
         _processes.Values.GroupBy(p => p.Name).ToDictionary(p => p.Key, p => p.Last().Process)
             .Append(new("bench", Environment.ProcessId)).ToDictionary();
 
-    public static async Task<BenchShop> StartAsync(CancellationToken ct)
+    public static async Task<BenchShop> StartAsync(BenchSettings settings, CancellationToken ct)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
         patience.CancelAfter(Patience);
@@ -56,9 +59,11 @@ internal sealed class BenchShop : IAsyncDisposable
             .. from limit in (string[])["User", "Address", "SignIn"]
                from part in (string[])["PerSecond", "Burst"]
                select string.Create(CultureInfo.InvariantCulture, $"--Shop:RateLimits:{limit}:{part}={RateLimit}"),
+            .. settings.Shop.Select(setting => $"--Shop:{setting}"),
         ];
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.Shop_AppHost>(
             arguments, patience.Token);
+        SetPostgres(builder, settings.Postgres);
         builder.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning));
         var shop = new BenchShop(folder, await builder.BuildAsync(patience.Token));
         try
@@ -77,6 +82,18 @@ internal sealed class BenchShop : IAsyncDisposable
         await _app.GetConnectionStringAsync(database, ct)
         ?? throw new BenchException($"The AppHost knows no address of {database}.");
 
+    /// <summary>Of every database with events, by its name.</summary>
+    public async Task<IReadOnlyDictionary<string, string>> ConnectionStringsAsync(CancellationToken ct)
+    {
+        var all = new Dictionary<string, string>();
+        foreach (var database in (string[])["identitydb", "catalogdb", "orderingdb", "paymentsdb"])
+        {
+            all[database] = await ConnectionStringAsync(database, ct);
+        }
+
+        return all;
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
@@ -84,6 +101,24 @@ internal sealed class BenchShop : IAsyncDisposable
         await _app.DisposeAsync();
         _stopping.Dispose();
         if (Directory.Exists(_folder)) Directory.Delete(_folder, recursive: true);
+    }
+
+    // The server is a container's or, without an engine, a process beside the resource of that name.
+    private static void SetPostgres(IDistributedApplicationTestingBuilder builder, string[] settings)
+    {
+        foreach (var server in builder.Resources.Where(r => r.Name is "postgres" or "postgres-process"))
+        {
+            server.Annotations.Add(new CommandLineArgsCallbackAnnotation(context =>
+            {
+                foreach (var setting in settings)
+                {
+                    context.Args.Add("-c");
+                    context.Args.Add(setting);
+                }
+
+                return Task.CompletedTask;
+            }));
+        }
     }
 
     private async Task StartServicesAsync(CancellationToken ct)
@@ -117,4 +152,14 @@ internal sealed class BenchShop : IAsyncDisposable
             // The bench is over.
         }
     }
+}
+
+/// <summary>What a scenario sets apart from all others.</summary>
+/// <param name="Shop">Settings of the services, as <c>Orders:TtlSeconds=60</c>.</param>
+/// <param name="Postgres">Settings of the server, as <c>jit=off</c>.</param>
+internal sealed record BenchSettings(string[] Shop, string[] Postgres)
+{
+    public static readonly BenchSettings Ordinary = new([], []);
+
+    public override string ToString() => string.Concat(Shop.Concat(Postgres).Select(setting => $"; {setting}"));
 }

@@ -22,9 +22,12 @@ internal sealed class ClosedLoop(Uri address, IReadOnlyList<OrderRequest> buyers
     private readonly HttpConnection[] _connections = [.. buyers.Select(_ => new HttpConnection(address))];
     private long _answered;
 
-    public async Task<LoadResult> RunAsync(string title, int seconds, CancellationToken ct)
+    /// <summary>Runs for the time given, or until so many requests are answered.</summary>
+    public async Task<LoadResult> RunAsync(
+        string title, int seconds, CancellationToken ct, long requests = long.MaxValue)
     {
         _answered = 0;
+        var left = requests;
         var started = Stopwatch.GetTimestamp();
         var until = started + seconds * Stopwatch.Frequency;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(ct);
@@ -43,7 +46,8 @@ internal sealed class ClosedLoop(Uri address, IReadOnlyList<OrderRequest> buyers
         async Task<Part> BuyAsync(int buyer)
         {
             var part = new Part();
-            while (Stopwatch.GetTimestamp() < until && !ct.IsCancellationRequested)
+            while (Stopwatch.GetTimestamp() < until && !ct.IsCancellationRequested
+                && Interlocked.Decrement(ref left) >= 0)
             {
                 await OrderAsync(buyer, part, ct);
                 Interlocked.Increment(ref _answered);

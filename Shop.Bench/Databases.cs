@@ -69,7 +69,11 @@ internal static class Databases
     }
 
     public static Task<long> OrdersAsync(string ordering, CancellationToken ct) =>
-        CountAsync(ordering, "select count(*) from orders where status = 'CREATED'", ct);
+        OrdersAsync(ordering, "CREATED", ct);
+
+    /// <summary>How many orders are in this state.</summary>
+    public static Task<long> OrdersAsync(string ordering, string status, CancellationToken ct) =>
+        CountAsync(ordering, $"select count(*) from orders where status = '{status}'", ct);
 
     public static Task<long> UnitsHeldAsync(string catalog, CancellationToken ct) =>
         CountAsync(catalog, "select sum(reserved)::bigint from stock", ct);
@@ -77,14 +81,25 @@ internal static class Databases
     public static Task<long> EventsWaitingAsync(string database, CancellationToken ct) =>
         CountAsync(database, WaitingSql, ct);
 
-    private static async Task<long> CountAsync(string database, string sql, CancellationToken ct)
+    /// <summary>Makes an admin of a user: the first one of a shop in production has nobody who could.</summary>
+    public static async Task MakeAdminAsync(string identity, Guid user, CancellationToken ct)
+    {
+        await using var connection = await OpenAsync(identity, ct);
+        await using var command = new NpgsqlCommand("update users set roles = '{admin}' where id = $1", connection)
+        {
+            Parameters = { new() { Value = user } },
+        };
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    internal static async Task<long> CountAsync(string database, string sql, CancellationToken ct)
     {
         await using var connection = await OpenAsync(database, ct);
         await using var command = new NpgsqlCommand(sql, connection);
         return (long)(await command.ExecuteScalarAsync(ct))!;
     }
 
-    private static async Task<NpgsqlConnection> OpenAsync(string database, CancellationToken ct)
+    internal static async Task<NpgsqlConnection> OpenAsync(string database, CancellationToken ct)
     {
         var address = new NpgsqlConnectionStringBuilder(database) { Pooling = false };
         var connection = new NpgsqlConnection(address.ToString());

@@ -15,9 +15,14 @@ internal sealed class Latencies
     private readonly long[] _counts = new long[Steps * (64 - StepBits)];
     private long _count;
 
-    public void Add(long startedTimestamp)
+    public long Count => _count;
+
+    public void Add(long startedTimestamp) =>
+        AddMicroseconds((long)Stopwatch.GetElapsedTime(startedTimestamp).TotalMicroseconds);
+
+    public void AddMicroseconds(long microseconds)
     {
-        _counts[BucketOf((long)Stopwatch.GetElapsedTime(startedTimestamp).TotalMicroseconds)]++;
+        _counts[BucketOf(microseconds)]++;
         _count++;
     }
 

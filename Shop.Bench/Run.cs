@@ -1,106 +1,39 @@
-using System.Diagnostics;
-
 namespace Shop.Bench;
+
+/// <summary>What a scenario came to.</summary>
+/// <param name="Ok">Nothing went wrong on the way: else its figures are worth nothing.</param>
+/// <param name="Line">The last line, as JSON.</param>
+internal sealed record Outcome(bool Ok, string Line);
 
 /// <summary>One run from the start of the shop to the last line.</summary>
 internal static class Run
 {
-    // The runtime compiles what is hot a second time; after this long nothing gets faster any more.
-    private const int WarmUpSeconds = 8;
-    private const int DrainSeconds = 120;
-
     public static async Task<int> RunAsync(BenchOptions options, CancellationToken ct)
     {
-        var pgbench = Ceiling.FindPgbench();
-        Result result;
-        Say.Line($"Starting the shop ({BenchShop.Settings})");
-        await using (var shop = await BenchShop.StartAsync(ct))
+        var settings = options.Scenario switch
         {
-            result = await MeasureAsync(options, shop, pgbench, ct);
-        }
+            "handled" => HandledScenario.Settings,
+            "proof" => ProofScenario.Settings,
+            _ => BenchSettings.Ordinary,
+        };
+        // Looked for before anything starts: placing has nothing to be compared with without it.
+        if (options.Scenario is "place" or "hot") Ceiling.FindPgbench();
 
-        var line = result.Json(options.Scenario);
-        if (options.JsonFile is { } file) await File.WriteAllTextAsync(file, line + "\n", ct);
-        await Console.Out.WriteLineAsync(line);
-        return result.Ok ? 0 : 1;
-    }
-
-    private static async Task<Result> MeasureAsync(
-        BenchOptions options, BenchShop shop, string pgbench, CancellationToken ct)
-    {
-        Guid[] products = [.. Enumerable.Range(1, options.Products).Select(Databases.ProductId)];
-        var catalogdb = await shop.ConnectionStringAsync("catalogdb", ct);
-        var orderingdb = await shop.ConnectionStringAsync("orderingdb", ct);
-        await Databases.AddProductsAsync(catalogdb, products, ct);
-        Say.Line($"{options.Products} products; registering {options.Concurrency} buyers");
-
-        await using var ceiling = await Ceiling.PrepareAsync(pgbench, orderingdb, products, ct);
-        var before = await ceiling.MeasureAsync(ct);
-        Say.Line($"Ceiling before: {before:N0} orders/s by pgbench, one a transaction");
-
-        var tokens = await Buyers.SignInAsync(shop.Identity, options.Concurrency, ct);
-        var address = shop.Ordering;
-        using var loop = new ClosedLoop(
-            address, [.. tokens.Select((token, i) => new OrderRequest(address, token, products, seed: i))]);
-        var warmUp = await loop.RunAsync("warm-up", WarmUpSeconds, ct);
-        await Databases.AnalyzeAsync(catalogdb, ct);
-        await Databases.AnalyzeAsync(orderingdb, ct);
-
-        var usedBefore = ProcessUsage.Read(shop.Processes);
-        var load = await loop.RunAsync("measure", options.Seconds, ct);
-        var usedAfter = ProcessUsage.Read(shop.Processes);
-
-        var told = warmUp.Placed + load.Placed;
-        foreach (var database in (string[])[catalogdb, orderingdb]) await TellScannedAsync(database, told, ct);
-        await DrainAsync([catalogdb, orderingdb], ct);
-        var after = await ceiling.MeasureAsync(ct);
-        Say.Line($"Ceiling after:  {after:N0} orders/s");
-
-        // Who was told 201 has an order, and it its stock: else the speed is worth nothing.
-        var sums = new Sums(
-            told, await Databases.OrdersAsync(orderingdb, ct), await Databases.UnitsHeldAsync(catalogdb, ct));
-        var result = new Result(warmUp, load, sums, before, after);
-        result.Tell(usedBefore, usedAfter);
-        return result;
-    }
-
-    private static async Task TellScannedAsync(string database, long orders, CancellationToken ct)
-    {
-        const int most = 4;
-        var scanned = await Databases.ScannedAsync(database, ct);
-        foreach (var (table, rows) in scanned.OrderByDescending(table => table.Value).Take(most))
+        Outcome outcome;
+        var differences = BenchShop.Settings + settings;
+        Say.Line($"Starting the shop ({differences})");
+        await using (var shop = await BenchShop.StartAsync(settings, ct))
         {
-            var each = (double)rows / Math.Max(1, orders);
-            Say.Line($"  {table,-18} {rows,12:N0} rows read by sequential scans, {each:F1} an order");
-        }
-    }
-
-    /// <summary>Relay and consumers share the machine: what they have left would lower the second ceiling.</summary>
-    private static async Task DrainAsync(string[] databases, CancellationToken ct)
-    {
-        var started = Stopwatch.GetTimestamp();
-        using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(250));
-        var first = await WaitingAsync();
-        for (var waiting = first; waiting > 0; waiting = await WaitingAsync())
-        {
-            var elapsed = Stopwatch.GetElapsedTime(started);
-            if (elapsed.TotalSeconds > DrainSeconds)
+            outcome = await (options.Scenario switch
             {
-                Say.Line($"{waiting:N0} events still wait after {DrainSeconds} s: the second ceiling is too low.");
-                return;
-            }
-
-            await pause.WaitForNextTickAsync(ct);
+                "handled" => HandledScenario.MeasureAsync(options, shop, ct),
+                "proof" => ProofScenario.MeasureAsync(options, shop, ct),
+                _ => PlaceScenario.MeasureAsync(options, shop, ct),
+            });
         }
 
-        var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        Say.Line($"{first:N0} events waited for the relay at the end; all published {seconds:F1} s later");
-
-        async Task<long> WaitingAsync()
-        {
-            var sum = 0L;
-            foreach (var database in databases) sum += await Databases.EventsWaitingAsync(database, ct);
-            return sum;
-        }
+        if (options.JsonFile is { } file) await File.WriteAllTextAsync(file, outcome.Line + "\n", ct);
+        await Console.Out.WriteLineAsync(outcome.Line);
+        return outcome.Ok ? 0 : 1;
     }
 }

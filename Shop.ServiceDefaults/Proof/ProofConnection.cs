@@ -30,11 +30,14 @@ internal sealed class ProofConnection : IAsyncDisposable
         try
         {
             var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, ct);
+            // Several rules run beside one another already, and the parallel plan of one that joins to sums makes all
+            // the sums in each of its processes.
             await connection.ExecuteAsync(new CommandDefinition(
                 $"""
                  set transaction read only;
                  set local statement_timeout = '{options.StatementTimeoutSeconds}s';
-                 set local work_mem = '{options.WorkMemoryMegabytes}MB'
+                 set local work_mem = '{options.WorkMemoryMegabytes}MB';
+                 set local max_parallel_workers_per_gather = 0
                  """,
                 cancellationToken: ct));
             return new(connection, transaction, options);

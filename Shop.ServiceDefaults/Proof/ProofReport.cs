@@ -10,8 +10,9 @@ public sealed record ProofReport(
     /// <param name="Offenders">Ids of the first offenders, at most 20.</param>
     /// <param name="Offending">How many there are.</param>
     /// <param name="Facts">What is wrong with each of <paramref name="Offenders"/>.</param>
+    /// <param name="Seconds">How long it took to look at everything, beside the rules that ran meanwhile.</param>
     /// <param name="Error">Why the rule could not be looked at: what is not known is not green.</param>
     public sealed record Rule(
         string Name, string Promise, bool Holds, long Checked, IReadOnlyList<string> Offenders, long Offending,
-        IReadOnlyList<string> Facts, string? Error);
+        IReadOnlyList<string> Facts, double Seconds, string? Error);
 }

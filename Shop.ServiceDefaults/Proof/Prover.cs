@@ -42,17 +42,20 @@ public sealed class Prover(IEnumerable<IProofRule> rules, ProofOptions options, 
 
     public void Dispose() => _alone.Dispose();
 
-    private static async Task<Result> FindAsync(IProofRule rule, CancellationToken ct)
+    private async Task<Result> FindAsync(IProofRule rule, CancellationToken ct)
     {
+        var started = clock.GetTimestamp();
         try
         {
             var finding = await rule.FindAsync(ct);
-            return new(finding.Checked, finding.Offending, [.. finding.Suspects], null);
+            return new(finding.Checked, finding.Offending, [.. finding.Suspects], Seconds(), null);
         }
         catch (Exception e) when (IsUnanswered(e, ct))
         {
-            return new(0, 0, [], e.Message);
+            return new(0, 0, [], Seconds(), e.Message);
         }
+
+        double Seconds() => clock.GetElapsedTime(started).TotalSeconds;
     }
 
     private async Task SettleAsync(ConcurrentDictionary<IProofRule, Result> results, CancellationToken ct)
@@ -99,7 +102,7 @@ public sealed class Prover(IEnumerable<IProofRule> rules, ProofOptions options, 
         return new(
             rule.Name, rule.Promise, result is { Offending: 0, Error: null } && !isEmpty, result.Checked,
             [.. shown.Select(suspect => suspect.Id)], result.Offending, [.. shown.Select(suspect => suspect.Facts)],
-            result.Error ?? (isEmpty ? "There was nothing to check." : null));
+            result.Seconds, result.Error ?? (isEmpty ? "There was nothing to check." : null));
     }
 
     private Task EachAsync(IProofRule[] some, Func<IProofRule, Task> work, CancellationToken ct) =>
@@ -113,5 +116,5 @@ public sealed class Prover(IEnumerable<IProofRule> rules, ProofOptions options, 
         && e is NpgsqlException or TimeoutException or ServiceUnavailableException or InvalidOperationException
             or OperationCanceledException;
 
-    private sealed record Result(long Checked, long Offending, Suspect[] Suspects, string? Error);
+    private sealed record Result(long Checked, long Offending, Suspect[] Suspects, double Seconds, string? Error);
 }
