@@ -34,6 +34,9 @@ public sealed class AuditTests(SecurityShop security)
         await admin.Catalog.PostAsync($"/products/{subjects.Product}/stock", new { quantity = 7 });
         await admin.Ordering.PostAsync($"/orders/{subjects.Unpaid}/cancel", new { reason = "A" });
         await admin.Ordering.PostAsync($"/orders/{subjects.Order}/shipments/{subjects.Shipment}/ship", new { });
+        var refunded = await admin.Payments.PostAsync(
+            $"/payments/{subjects.Payment}/refunds", new { amount = 1, reason = "A" }, Buying.NewKey());
+        Assert.Equal(202, (int)refunded.Status);
 
         Assert.Equal(
             [$"assign roles: customer, seller/user {subjects.User}"], await ActsAsync("identitydb", subjects.User));
@@ -47,6 +50,7 @@ public sealed class AuditTests(SecurityShop security)
         Assert.Equal([$"cancel order/order {subjects.Unpaid}"], await ActsAsync("orderingdb", subjects.Unpaid));
         Assert.Equal(
             [$"move shipment: SHIPPED/shipment {subjects.Shipment}"], await ActsAsync("orderingdb", subjects.Shipment));
+        Assert.Equal([$"refund 1/payment {subjects.Payment}"], await ActsAsync("paymentsdb", subjects.Payment));
 
         async Task<string[]> ActsAsync(string database, Guid target)
         {
