@@ -49,20 +49,11 @@ internal sealed partial class DeliveryBatch<TDb>(
     // Its parents are many, so it is a trace of its own that links to each of theirs.
     private Activity? StartSpan(IReadOnlyList<Delivery> batch)
     {
-        Activity.Current = null;
-        if (!MessagingTelemetry.Source.HasListeners()) return null;
-
         var links = batch.Select(d => d.Envelope.TraceParent).Distinct()
             .Select(parent => ActivityContext.TryParse(parent, null, isRemote: true, out var of) ? of : default)
             .Where(of => of != default)
             .Select(of => new ActivityLink(of));
-        var stream = batch[0].Envelope.Stream;
-        var span = MessagingTelemetry.Source.StartActivity(
-            $"{stream} process", ActivityKind.Consumer, default(ActivityContext), links: links);
-        span?.SetTag("messaging.system", "redis");
-        span?.SetTag("messaging.operation.type", "process");
-        span?.SetTag("messaging.destination.name", stream);
-        span?.SetTag("messaging.consumer.group.name", group.Name);
+        var span = MessagingTelemetry.StartProcess(batch[0].Envelope.Stream, group.Name, parent: default, links);
         span?.SetTag("messaging.batch.message_count", batch.Count);
         return span;
     }

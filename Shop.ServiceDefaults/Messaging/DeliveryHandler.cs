@@ -123,13 +123,7 @@ internal sealed partial class DeliveryHandler<TDb>(
     private Activity? StartSpan(Envelope envelope)
     {
         ActivityContext.TryParse(envelope.TraceParent, null, isRemote: true, out var parent);
-        Activity.Current = null;
-        var span = MessagingTelemetry.Source.StartActivity(
-            $"{envelope.Stream} process", ActivityKind.Consumer, parent);
-        span?.SetTag("messaging.system", "redis");
-        span?.SetTag("messaging.operation.type", "process");
-        span?.SetTag("messaging.destination.name", envelope.Stream);
-        span?.SetTag("messaging.consumer.group.name", group.Name);
+        var span = MessagingTelemetry.StartProcess(envelope.Stream, group.Name, parent);
         span?.SetTag("messaging.message.id", envelope.EventId);
         span?.SetTag("shop.event.type", envelope.Type);
         span?.SetTag("shop.event.key", envelope.Key);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Security.Claims;
 using Shop.ServiceDefaults.Authentication;
 
@@ -126,19 +127,9 @@ public sealed class MessagingOperations
         bool dryRun, ClaimsPrincipal actor, CancellationToken ct)
     {
         var replayed = new List<Replayed>();
-        var keys = new HashSet<(string, Guid)>();
-        foreach (var group in _groups)
+        await foreach (var (group, first) in FirstOfEachKeyAsync(MaxKeysReplayed, ct))
         {
-            var after = 0L;
-            while (keys.Count < MaxKeysReplayed
-                && await group.ListParkedAsync(after, MaxKeysReplayed, ct) is { Count: > 0 } page)
-            {
-                after = page[^1].Id;
-                foreach (var parked in page.Where(parked => keys.Add((group.Name, parked.Key))).Take(MaxKeysReplayed))
-                {
-                    replayed.AddRange(await group.ReplayAsync(parked.Id, dryRun, actor, ct));
-                }
-            }
+            replayed.AddRange(await group.ReplayAsync(first.Id, dryRun, actor, ct));
         }
 
         return replayed;
@@ -150,16 +141,28 @@ public sealed class MessagingOperations
     /// </summary>
     public async Task ReplayTooEarlyAsync(CancellationToken ct)
     {
+        await foreach (var (group, first) in FirstOfEachKeyAsync(int.MaxValue, ct))
+        {
+            if (IsTooEarly(first)) await group.ReplayAsync(first.Id, dryRun: false, Upkeep, ct);
+        }
+    }
+
+    /// <summary>The parked events that the others of their key wait behind.</summary>
+    /// <param name="enough">No further page is read once there were so many.</param>
+    private async IAsyncEnumerable<(IConsumerGroup Group, ParkedEvent First)> FirstOfEachKeyAsync(
+        int enough, [EnumeratorCancellation] CancellationToken ct)
+    {
+        var keys = new HashSet<(string, Guid)>();
         foreach (var group in _groups)
         {
-            var keys = new HashSet<Guid>();
             var after = 0L;
-            while (await group.ListParkedAsync(after, MaxKeysReplayed, ct) is { Count: > 0 } page)
+            while (keys.Count < enough
+                && await group.ListParkedAsync(after, MaxKeysReplayed, ct) is { Count: > 0 } page)
             {
                 after = page[^1].Id;
-                foreach (var first in page.Where(parked => keys.Add(parked.Key)).Where(IsTooEarly))
+                foreach (var parked in page.Where(parked => keys.Add((group.Name, parked.Key))))
                 {
-                    await group.ReplayAsync(first.Id, dryRun: false, Upkeep, ct);
+                    yield return (group, parked);
                 }
             }
         }

@@ -39,6 +39,19 @@ public static class MessagingTelemetry
     private static readonly Gauge<long> Pending = Meter.CreateGauge<long>(
         "shop.messaging.pending", "{event}", "Entries that a group was given and has not finished.");
 
+    /// <summary>The span of a group that processes what came on a stream; never part of the trace around it.</summary>
+    internal static Activity? StartProcess(
+        string stream, string group, ActivityContext parent, IEnumerable<ActivityLink>? links = null)
+    {
+        Activity.Current = null;
+        var span = Source.StartActivity($"{stream} process", ActivityKind.Consumer, parent, links: links);
+        span?.SetTag("messaging.system", "redis");
+        span?.SetTag("messaging.operation.type", "process");
+        span?.SetTag("messaging.destination.name", stream);
+        span?.SetTag("messaging.consumer.group.name", group);
+        return span;
+    }
+
     internal static void Published(string stream, string type) => PublishedEvents.Add(
         1, new("messaging.destination.name", stream), new("shop.event.type", type));
 
