@@ -57,8 +57,6 @@ internal static class CancelPayment
 
         if (payment.Status != PaymentStatus.Completed) return TypedResults.Ok(new Response(id, payment.Status));
 
-        // Read before the key is looked up: had this key's own refund changed them, the key would be found.
-        var lines = await Refund.PaidLinesAsync(database, id, ct);
         if (key is not null && await StoredAnswer.FindRefundAsync(database, userId, key, ct) is { } stored)
         {
             return stored.Send(http);
@@ -71,7 +69,7 @@ internal static class CancelPayment
             request.Reason ?? "payment cancelled");
         var accepted = StoredAnswer.Of(
             StatusCodes.Status202Accepted, new Response(id, payment.Status, key.ResourceId));
-        var refund = new StoreRefund.Attempt(payment, lines, userId, terms, key, accepted);
+        var refund = new StoreRefund.Attempt(payment, userId, terms, key, accepted);
         return (await StoreRefund.AskAndRunAsync(refund, database, ordering, ct)).Send(http);
     }
 

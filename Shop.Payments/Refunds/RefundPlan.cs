@@ -72,9 +72,15 @@ internal abstract record RefundPlan
         }
 
         var amount = shares.Sum(share => share.Amount);
-        return amount == 0
-            ? Exceeds(payment, "All that was paid for these units was given back before.")
-            : new Granted(amount, [.. shares]);
+        if (amount > 0) return new Granted(amount, [.. shares]);
+
+        var areFree = wanted.All(units => RefundShares.AreFree(
+            lines.Single(line => line.ProductId == units.ProductId), units.Quantity));
+        return areFree
+            ? Refuse(
+                "units-worth-nothing",
+                "What was paid for these units alone is 0, or less than 1: ask for more units, or for an amount.")
+            : Exceeds(payment, "All that was paid for these units was given back before.");
     }
 
     private static Refused Exceeds(Payment payment, string detail, params (string Name, object Value)[] more) =>

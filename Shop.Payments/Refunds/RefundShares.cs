@@ -20,11 +20,12 @@ internal static class RefundShares
     /// What units of a line are worth: the share of all its units given back by then, rounded down, less what was given
     /// back before. So the last unit gets what rounding kept, and no way to split a line gives more than the line.
     /// </summary>
-    public static RefundedLine OfUnits(PaidLine line, int quantity)
-    {
-        var share = (Int128)line.Amount * (line.RefundedQuantity + quantity) / line.Quantity;
-        return new(line.ProductId, quantity, Math.Max(0, (long)share - line.RefundedAmount));
-    }
+    public static RefundedLine OfUnits(PaidLine line, int quantity) => new(
+        line.ProductId, quantity, Math.Max(0, ShareOf(line, line.RefundedQuantity + quantity) - line.RefundedAmount));
+
+    /// <summary>True where the next units of a line are worth nothing by rounding, whatever was given back.</summary>
+    public static bool AreFree(PaidLine line, int quantity) =>
+        ShareOf(line, line.RefundedQuantity + quantity) == ShareOf(line, line.RefundedQuantity);
 
     /// <summary>All that is left of the lines, units and money.</summary>
     public static RefundedLine[] OfRest(IEnumerable<PaidLine> lines) =>
@@ -62,4 +63,7 @@ internal static class RefundShares
                 .Where(line => line.Amount > 0),
         ];
     }
+
+    private static long ShareOf(PaidLine line, int quantity) =>
+        (long)((Int128)line.Amount * quantity / line.Quantity);
 }

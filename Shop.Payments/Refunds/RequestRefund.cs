@@ -39,10 +39,8 @@ internal static class RequestRefund
         var key = IdempotencyKey.Read(http, userId, Operation, request, out var problem, id);
         if (key is null) return PayOrder.KeyProblem(problem);
 
-        // Read before the key is looked up: had this key's own refund changed them, the key would be found.
         var payment = await GetPayment.SeenBy(db, user).AsNoTracking().SingleOrDefaultAsync(p => p.Id == id, ct);
         if (payment is null) return Problems.NotFound();
-        var lines = await Refund.PaidLinesAsync(database, id, ct);
         if (await StoredAnswer.FindRefundAsync(database, userId, key, ct) is { } stored) return stored.Send(http);
 
         var terms = TermsOf(request, payment);
@@ -50,7 +48,7 @@ internal static class RequestRefund
 
         var accepted = StoredAnswer.Of(
             StatusCodes.Status202Accepted, new Response(key.ResourceId, RefundStatus.Requested));
-        var refund = new StoreRefund.Attempt(payment, lines, userId, terms, key, accepted);
+        var refund = new StoreRefund.Attempt(payment, userId, terms, key, accepted);
         return (await StoreRefund.AskAndRunAsync(refund, database, ordering, ct)).Send(http);
     }
 

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http.HttpResults;
 using Shop.Payments.Orders;
 using Shop.Payments.Payments;
 using Shop.Payments.Points;
@@ -32,39 +33,39 @@ internal static class StoreRefund
         """;
 
     /// <param name="Payment">As it was seen before the key was looked up; it is read again under its lock.</param>
-    /// <param name="Lines">The same of its lines.</param>
     /// <param name="Accepted">The answer once the refund is stored.</param>
     public sealed record Attempt(
-        Payment Payment, IReadOnlyList<PaidLine> Lines, Guid UserId, RefundTerms Terms, IdempotencyKey Key,
-        StoredAnswer Accepted);
+        Payment Payment, Guid UserId, RefundTerms Terms, IdempotencyKey Key, StoredAnswer Accepted);
 
     public static async Task<StoredAnswer> AskAndRunAsync(
         Attempt attempt, Database<PaymentsDb> database, OrderingClient ordering, CancellationToken ct)
     {
-        var (payment, terms, refundId) = (attempt.Payment, attempt.Terms, attempt.Key.ResourceId);
-        // A look before Ordering is bothered: most refusals are known here, and nothing has to be taken back.
-        if (RefundPlan.Of(payment, attempt.Lines, terms) is RefundPlan.Refused refused)
+        var asks = attempt.Payment.OrderId is not null && attempt.Terms.ConcernsGoods;
+        if (asks && await AskAsync(attempt, database, ordering, ct) is { } no)
         {
-            return StoredAnswer.Of(refused.Problem);
-        }
-
-        var asks = payment.OrderId is not null && terms.ConcernsGoods;
-        if (asks)
-        {
-            Crash.At("StoreRefund.AskAndRunAsync:before-call");
-            var no = await ordering.StartRefundAsync(payment.OrderId!.Value, refundId, payment.Id, terms, ct);
             // The same request may have been faster, and over by now.
-            if (no is not null)
-            {
-                return await StoredAnswer.FindRefundAsync(database, attempt.UserId, attempt.Key, ct)
-                    ?? StoredAnswer.Of(no);
-            }
-
-            // Dying here leaves the lines frozen at Ordering: its sweep asks about the id and gets a tombstone.
-            Crash.At("StoreRefund.AskAndRunAsync:after-call");
+            return await StoredAnswer.FindRefundAsync(database, attempt.UserId, attempt.Key, ct) ?? StoredAnswer.Of(no);
         }
 
         return await database.TransactAsync(tx => RunAsync(tx, attempt, asked: asks), ct);
+    }
+
+    /// <summary>Asks Ordering to free the goods for this refund. Null is its yes.</summary>
+    private static async Task<ProblemHttpResult?> AskAsync(
+        Attempt attempt, Database<PaymentsDb> database, OrderingClient ordering, CancellationToken ct)
+    {
+        // A look before Ordering is bothered: most refusals are known here, and nothing has to be taken back. Payment
+        // and lines may be of two moments; what is granted here is decided again under the lock.
+        var (payment, terms) = (attempt.Payment, attempt.Terms);
+        var lines = await Refund.PaidLinesAsync(database, payment.Id, ct);
+        if (RefundPlan.Of(payment, lines, terms) is RefundPlan.Refused refused) return refused.Problem;
+
+        Crash.At("StoreRefund.AskAsync:before-call");
+        var no = await ordering.StartRefundAsync(
+            payment.OrderId!.Value, attempt.Key.ResourceId, payment.Id, terms, ct);
+        // Dying here leaves the lines frozen at Ordering: its sweep asks about the id and gets a tombstone.
+        if (no is null) Crash.At("StoreRefund.AskAsync:after-call");
+        return no;
     }
 
     public static async Task<StoredAnswer> RunAsync(Transaction<PaymentsDb> tx, Attempt attempt, bool asked)

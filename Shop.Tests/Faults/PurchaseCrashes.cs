@@ -20,7 +20,7 @@ internal static class PurchaseCrashes
     [
         new("ordering", "StoreOrders.FlushAsync:after-commit"),
         new("payments", "PayOrderInOneCall.Handle:after-commit"),
-        new("payments", "StoreRefund.AskAndRunAsync:after-call"),
+        new("payments", "StoreRefund.AskAsync:after-call"),
         new("workers", "ChargePayment.RunAsync:after-call"),
         Delivery("OrderPaid.catalog-orders", "after"),
         new("sandbox", "CreateCharge.Handle:after-commit"),
@@ -36,7 +36,7 @@ internal static class PurchaseCrashes
             "StoreOrders.FlushAsync", "StartPaymentAttempt.Handle", "StartRefundAttempt.Handle"),
         .. Points(
             "payments",
-            ["StoreRefund.AskAndRunAsync:before-call", "StoreRefund.AskAndRunAsync:after-call"],
+            ["StoreRefund.AskAsync:before-call", "StoreRefund.AskAsync:after-call"],
             "PayOrder.Handle", "PayOrderInOneCall.Handle", "StoreRefund.AskAndRunAsync"),
         .. Points(
             "workers",

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Npgsql;
+using Shop.Payments.Orders;
 using Shop.Payments.Proof;
 using Shop.Payments.Refunds;
 using Shop.ServiceDefaults.Events;
@@ -59,6 +60,39 @@ public sealed class RefundRequestTests(PaymentsApp app) : IClassFixture<Payments
         Assert.Equal(400, refused.Json.GetProperty("left").GetInt64());
         Assert.Equal(600, app.Processor.RefundedOf(payment));
         Assert.Equal((600, 0), await app.RefundedOfAsync(payment));
+    }
+
+    // The look before the lock may see the payment before another refund and its lines after it.
+    [Fact]
+    public async Task Refunds_by_amount_at_once_are_granted_or_refused_whatever_moment_they_look_at()
+    {
+        var payment = await _purchase.PaidAsync();
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 40).Select(n => app.RefundAsync(
+            _purchase.User, payment, new { amount = 600 - n, reason = "at once" }, $"at-once-{n}")));
+
+        Assert.Equal(1, answers.Count(answer => answer.Status == HttpStatusCode.Accepted));
+        Assert.All(
+            answers.Where(answer => answer.Status != HttpStatusCode.Accepted),
+            answer => Assert.Equal("urn:shop:refund-exceeds-payment", answer.Type));
+    }
+
+    [Fact]
+    public async Task Units_that_are_worth_nothing_alone_are_refused_by_that_name_and_go_back_with_others()
+    {
+        var product = Guid.CreateVersion7();
+        var purchase = Purchase.Of(app, new OrderedLine(product, Guid.CreateVersion7(), "books", 3, 2));
+        var payment = await purchase.PaidAsync();
+        object Units(int quantity) =>
+            new { lines = new[] { new { productId = product, quantity } }, restock = true, reason = "too many" };
+
+        var alone = await app.RefundAsync(purchase.User, payment, Units(1), "alone");
+        var two = await app.RefundAsync(purchase.User, payment, Units(2), "two");
+        var last = await app.RefundAsync(purchase.User, payment, Units(1), "last");
+
+        Assert.Equal((HttpStatusCode.Conflict, "urn:shop:units-worth-nothing"), (alone.Status, alone.Type));
+        Assert.Equal((HttpStatusCode.Accepted, HttpStatusCode.Accepted), (two.Status, last.Status));
+        Assert.Equal((2, 0), await app.RefundedOfAsync(payment));
     }
 
     [Fact]

@@ -155,7 +155,8 @@ public sealed class ServiceClientTests : IAsyncLifetime
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        var resets = ResetAllAsync(listener);
+        using var enough = new CancellationTokenSource();
+        var resets = ResetAllAsync(listener, enough.Token);
         await using var caller = await StartCallerAsync(
             $"http://{listener.LocalEndpoint}", ("Http:RetryCount", "0"), ("Http:BreakerFailures", "10000"));
 
@@ -164,22 +165,15 @@ public sealed class ServiceClientTests : IAsyncLifetime
             await Assert.ThrowsAsync<ServiceUnavailableException>(() => SendAsync("POST", body: "{}", caller: caller));
         }
 
-        listener.Stop();
-        await resets;
+        await enough.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => resets);
 
-        static async Task ResetAllAsync(TcpListener listener)
+        static async Task ResetAllAsync(TcpListener listener, CancellationToken ct)
         {
-            try
+            while (true)
             {
-                while (true)
-                {
-                    using var socket = await listener.AcceptSocketAsync();
-                    socket.LingerState = new(enable: true, seconds: 0);
-                }
-            }
-            catch (SocketException)
-            {
-                // The listener was stopped.
+                using var socket = await listener.AcceptSocketAsync(ct);
+                socket.LingerState = new(enable: true, seconds: 0);
             }
         }
     }

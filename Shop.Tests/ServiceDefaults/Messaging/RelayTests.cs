@@ -52,10 +52,12 @@ public sealed class RelayTests(KernelDatabase databases) : KernelTests(databases
     {
         const int Keys = 10;
         const int Events = 10;
+        // A holder that a busy machine keeps from renewing is rightly taken over, and then events are sent twice.
+        var unhurried = ("Messaging:LeaseTakeoverMilliseconds", "60000");
         await using var first = await KernelProcess.StartAsync(
-            Databases, Prefix, builder => builder.AddOutboxRelay<KernelDb>());
+            Databases, Prefix, builder => builder.AddOutboxRelay<KernelDb>(), unhurried);
         await using var second = await KernelProcess.StartAsync(
-            Databases, Prefix, builder => builder.AddOutboxRelay<KernelDb>());
+            Databases, Prefix, builder => builder.AddOutboxRelay<KernelDb>(), unhurried);
         var keys = Enumerable.Range(0, Keys).Select(_ => Guid.CreateVersion7()).ToArray();
 
         await Task.WhenAll(keys.Select(async (key, i) =>
@@ -65,7 +67,7 @@ public sealed class RelayTests(KernelDatabase databases) : KernelTests(databases
         }));
 
         await EventuallyAsync(
-            async () => await Redis.KeyExistsAsync(StreamKey) && await LengthAsync() == Keys * Events, "all sent");
+            async () => await Redis.KeyExistsAsync(StreamKey) && await LengthAsync() >= Keys * Events, "all sent");
         foreach (var key in keys)
         {
             Assert.Equal(Enumerable.Range(1, Events).Select(version => (long)version), await VersionsAsync(key));
