@@ -36,7 +36,7 @@ internal sealed class BenchShop : IAsyncDisposable
     /// <summary>What differs from an ordinary start in every scenario, in words.</summary>
     public static string Settings =>
         $"Production environment; passwords hashed {PasswordIterations} times only; rate limits raised to "
-        + $"{RateLimit} a second; no telemetry collector";
+        + $"{RateLimit} a second; no telemetry collector; services reached without the AppHost's ports in front";
 
     /// <summary>The processes known by now, by the names of their resources, and this one.</summary>
     public IReadOnlyDictionary<string, int> Processes =>
@@ -64,6 +64,7 @@ internal sealed class BenchShop : IAsyncDisposable
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.Shop_AppHost>(
             arguments, patience.Token);
         SetPostgres(builder, settings.Postgres);
+        ReachDirectly(builder);
         builder.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning));
         var shop = new BenchShop(folder, await builder.BuildAsync(patience.Token));
         try
@@ -118,6 +119,17 @@ internal sealed class BenchShop : IAsyncDisposable
 
                 return Task.CompletedTask;
             }));
+        }
+    }
+
+    // The ports in front of the services are a convenience of development, and would run in the process of the load.
+    private static void ReachDirectly(IDistributedApplicationTestingBuilder builder)
+    {
+        foreach (var endpoint in builder.Resources.OfType<ProjectResource>()
+            .SelectMany(project => project.Annotations.OfType<EndpointAnnotation>()))
+        {
+            endpoint.IsProxied = false;
+            endpoint.Port = endpoint.TargetPort = null;
         }
     }
 

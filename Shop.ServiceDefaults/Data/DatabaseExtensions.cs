@@ -37,7 +37,7 @@ public static class DatabaseExtensions
             BuildSource(
                 OwnerConnectionString(login.Value.Owner, options), services.GetRequiredService<ILoggerFactory>())));
         builder.Services.AddSingleton(services => new OutboxWaker<TDb>(
-            services.GetRequiredService<DatabaseSource<TDb>>().Source,
+            services.GetRequiredService<DatabaseSource<TDb>>().Source, services.GetRequiredService<TimeProvider>(),
             services.GetRequiredService<ILogger<OutboxWaker<TDb>>>()));
         builder.Services.AddHostedService(services => services.GetRequiredService<OutboxWaker<TDb>>());
         builder.Services.AddSingleton(services => new Database<TDb>(

@@ -16,8 +16,14 @@ public sealed class MessagingOptions
     /// <summary>How long the relay waits for a notification before it looks by itself.</summary>
     public int RelayPollMilliseconds { get; set; } = 50;
 
-    /// <summary>How long the relay rests after it has sent something, so that rounds under load carry more.</summary>
+    /// <summary>
+    /// How long the relay rests after it has sent something, so that rounds under load carry more: a millisecond for
+    /// each event of the round, at least this long.
+    /// </summary>
     public int RelayPauseMilliseconds { get; set; } = 25;
+
+    /// <summary>The longest rest of the relay.</summary>
+    public int MaxRelayPauseMilliseconds { get; set; } = 100;
 
     /// <summary>A stream this long gets no more events; the outbox keeps them.</summary>
     public long MaxStreamLength { get; set; } = 1_000_000;
@@ -80,9 +86,10 @@ public sealed class MessagingOptions
 
     internal TimeSpan LeaseRenew => TimeSpan.FromMilliseconds(LeaseRenewMilliseconds);
 
-    internal TimeSpan RelayPause => TimeSpan.FromMilliseconds(RelayPauseMilliseconds);
-
     internal TimeSpan LeaseTakeover => TimeSpan.FromMilliseconds(LeaseTakeoverMilliseconds);
+
+    internal TimeSpan RelayPause(long sent) => TimeSpan.FromMilliseconds(
+        Math.Max(RelayPauseMilliseconds, Math.Min(sent, MaxRelayPauseMilliseconds)));
 
     public static MessagingOptions From(IConfiguration configuration) =>
         configuration.GetSection(Section).Get<MessagingOptions>() ?? new();

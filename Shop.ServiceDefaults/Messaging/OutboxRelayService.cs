@@ -77,7 +77,7 @@ internal sealed partial class OutboxRelayService<TDb>(
                 cursor = await DrainAsync(connection, reader, epoch, after, held);
                 outage.Succeeded();
                 // What is committed in the meantime shares the next round, here and with every reader.
-                if (cursor > after) await Task.Delay(options.RelayPause, clock, held);
+                if (cursor > after) await Task.Delay(options.RelayPause(cursor.Value - after), clock, held);
                 if (cursor is not null) await WaitAsync(connection, reader, held);
             }
         }

@@ -12,10 +12,13 @@ namespace Shop.ServiceDefaults.Messaging;
 /// would serialise all commits of the database, so it goes out by itself after the commit; many commits share one.
 /// A lost one costs nothing but the relay's next poll.
 /// </summary>
-public sealed partial class OutboxWaker<TDb>(NpgsqlDataSource source, ILogger<OutboxWaker<TDb>> log)
-    : BackgroundService
+public sealed partial class OutboxWaker<TDb>(
+    NpgsqlDataSource source, TimeProvider clock, ILogger<OutboxWaker<TDb>> log) : BackgroundService
 {
     internal const string Channel = "outbox";
+
+    // The relay rests longer after what it was woken for.
+    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(20);
 
     private readonly Channel<bool> _signal = System.Threading.Channels.Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -28,7 +31,11 @@ public sealed partial class OutboxWaker<TDb>(NpgsqlDataSource source, ILogger<Ou
         using var quiet = SuppressInstrumentationScope.Begin();
         try
         {
-            await foreach (var _ in _signal.Reader.ReadAllAsync(stoppingToken)) await NotifyAsync(stoppingToken);
+            await foreach (var _ in _signal.Reader.ReadAllAsync(stoppingToken))
+            {
+                await NotifyAsync(stoppingToken);
+                await Task.Delay(Rest, clock, stoppingToken);
+            }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {

@@ -190,7 +190,7 @@ public sealed class RedisStreams(Func<IConnectionMultiplexer> redis, MessagingOp
         foreach (var item in Items(result))
         {
             if (item.IsNull || Items(item) is not [var id, { IsNull: false } fields]) continue;
-            entries.Add(new(Text(id), Fields(fields).ToDictionary(field => field.Key, field => Text(field.Value))));
+            entries.Add(new(Text(id), Items(fields)));
         }
 
         return entries;

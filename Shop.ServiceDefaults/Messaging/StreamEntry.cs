@@ -1,12 +1,32 @@
 using System.Globalization;
+using System.Text;
+using StackExchange.Redis;
 
 namespace Shop.ServiceDefaults.Messaging;
 
 /// <summary>What goes onto a stream: flat fields.</summary>
 internal sealed record StreamMessage(string Stream, IReadOnlyList<KeyValuePair<string, string>> Fields);
 
-/// <summary>What comes from a stream.</summary>
-internal sealed record StreamEntry(string Id, IReadOnlyDictionary<string, string> Fields);
+/// <summary>
+/// What comes from a stream. Its fields are decoded when they are asked for: most groups want few of the types on their
+/// streams.
+/// </summary>
+/// <param name="fields">Names and values in turn.</param>
+internal sealed class StreamEntry(string id, RedisResult[] fields)
+{
+    public string Id => id;
+
+    /// <param name="name">In ASCII.</param>
+    public string? Find(string name)
+    {
+        for (var i = 0; i + 1 < fields.Length; i += 2)
+        {
+            if (Ascii.Equals((byte[]?)fields[i], name)) return (string?)fields[i + 1];
+        }
+
+        return null;
+    }
+}
 
 internal sealed record StreamInfo(StreamId LastId, long Length);
 

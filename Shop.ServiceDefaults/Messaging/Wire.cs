@@ -39,18 +39,18 @@ internal static class Wire
         new(
             Guid.Parse(Field(entry, EventId)), Instant(entry, Slot), stream, Field(entry, Type),
             Guid.Parse(Field(entry, Key)), long.Parse(Field(entry, Version), CultureInfo.InvariantCulture),
-            Instant(entry, Time), entry.Fields.GetValueOrDefault(RequestId),
-            entry.Fields.GetValueOrDefault(TraceParent)),
+            Instant(entry, Time), entry.Find(RequestId),
+            entry.Find(TraceParent)),
         Field(entry, Payload));
 
     /// <summary>The event's id, without reading the rest.</summary>
     public static Guid? EventIdOf(StreamEntry entry) =>
-        Guid.TryParse(entry.Fields.GetValueOrDefault(EventId), out var id) ? id : null;
+        Guid.TryParse(entry.Find(EventId), out var id) ? id : null;
 
     /// <summary>The event's type, without reading the rest.</summary>
-    public static string? TypeOf(StreamEntry entry) => entry.Fields.GetValueOrDefault(Type);
+    public static string? TypeOf(StreamEntry entry) => entry.Find(Type);
 
-    private static string Field(StreamEntry entry, string name) => entry.Fields.GetValueOrDefault(name)
+    private static string Field(StreamEntry entry, string name) => entry.Find(name)
         ?? throw new FormatException($"Entry {entry.Id} has no field '{name}'.");
 
     private static DateTimeOffset Instant(StreamEntry entry, string name) =>
