@@ -66,10 +66,10 @@ public sealed class Database<TDb>(
             return result;
         }
 
-        await tx.WriteOutboxAsync();
         Crash.AtCommit(file, member, "before");
         // Dying before this line leaves nothing; after it the state and its events are both there for the relay.
-        await transaction.CommitAsync(ct);
+        if (tx.Published) await tx.WriteOutboxAndCommitAsync();
+        else await transaction.CommitAsync(ct);
         Crash.AtCommit(file, member, "after");
         if (tx.Published) waker.Wake();
         return result;

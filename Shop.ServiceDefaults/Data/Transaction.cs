@@ -54,12 +54,14 @@ public sealed class Transaction<TDb>
     /// <summary>Rolls the transaction back once the work returns: a refusal that keeps nothing.</summary>
     public void Refuse() => Refused = true;
 
-    /// <summary>
-    /// Writes the events so far. <see cref="Database{TDb}"/> calls it just before COMMIT; a batch that commits by
-    /// itself calls it earlier.
+    /// <summary>Writes the events and commits, in one round trip: an event that fails keeps the COMMIT from running.
     /// </summary>
-    internal async Task WriteOutboxAsync()
+    internal async Task WriteOutboxAndCommitAsync()
     {
-        if (Published) await Outbox.InsertAsync(Connection, _events, _ct);
+        await using var batch = new NpgsqlBatch(Connection)
+        {
+            BatchCommands = { Outbox.InsertOf(_events), new NpgsqlBatchCommand("COMMIT") },
+        };
+        await batch.ExecuteNonQueryAsync(_ct);
     }
 }

@@ -1,4 +1,3 @@
-using Dapper;
 using Npgsql;
 
 namespace Shop.ServiceDefaults.Messaging;
@@ -11,29 +10,30 @@ internal static class Outbox
         insert into outbox
                (slot, event_id, stream, type, key, version, occurred_at, request_id, traceparent, payload)
         select slot, event_id, stream, type, key, version, occurred_at, request_id, traceparent, payload::jsonb
-          from unnest(@Slots, @EventIds, @Streams, @Types, @Keys, @Versions, @Times, @RequestIds, @TraceParents,
-                      @Payloads)
+          from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
                with ordinality
                as e (slot, event_id, stream, type, key, version, occurred_at, request_id, traceparent, payload,
                      position)
          order by position
         """;
 
-    public static Task InsertAsync(NpgsqlConnection connection, List<OutboxRow> events, CancellationToken ct) =>
-        connection.ExecuteAsync(new CommandDefinition(
-            InsertSql,
-            new
-            {
-                Slots = events.ConvertAll(e => e.Slot).ToArray(),
-                EventIds = events.ConvertAll(e => e.EventId).ToArray(),
-                Streams = events.ConvertAll(e => e.Stream).ToArray(),
-                Types = events.ConvertAll(e => e.Type).ToArray(),
-                Keys = events.ConvertAll(e => e.Key).ToArray(),
-                Versions = events.ConvertAll(e => e.Version).ToArray(),
-                Times = events.ConvertAll(e => e.OccurredAt).ToArray(),
-                RequestIds = events.ConvertAll(e => e.RequestId).ToArray(),
-                TraceParents = events.ConvertAll(e => e.TraceParent).ToArray(),
-                Payloads = events.ConvertAll(e => e.Payload).ToArray(),
-            },
-            cancellationToken: ct));
+    public static NpgsqlBatchCommand InsertOf(List<OutboxRow> events) => new(InsertSql)
+    {
+        Parameters =
+        {
+            Column(events, e => e.Slot),
+            Column(events, e => e.EventId),
+            Column(events, e => e.Stream),
+            Column(events, e => e.Type),
+            Column(events, e => e.Key),
+            Column(events, e => e.Version),
+            Column(events, e => e.OccurredAt),
+            Column(events, e => e.RequestId),
+            Column(events, e => e.TraceParent),
+            Column(events, e => e.Payload),
+        },
+    };
+
+    private static NpgsqlParameter<T[]> Column<T>(List<OutboxRow> events, Func<OutboxRow, T> value) =>
+        new() { TypedValue = [.. events.Select(value)] };
 }
