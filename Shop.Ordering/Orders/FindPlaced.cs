@@ -26,12 +26,14 @@ internal sealed class FindPlaced(Database<OrderingDb> database)
         o.created_at, o.updated_at
         """;
 
-    internal SharedCommit<Query, Order?> Shared { get; } = new((queries, ct) => FlushAsync(database, queries, ct));
+    internal SharedCommit<Query, Order?> Shared { get; } =
+        new((queries, ct) => LookUpAsync(database, queries, ct));
 
     public Task<Order?> RunAsync(Guid id, Guid userId, string? key, CancellationToken ct) =>
         Shared.RunAsync(new(id, userId, key), ct);
 
-    private static async Task<IReadOnlyList<Order?>> FlushAsync(
+    /// <summary>What each query finds, in order.</summary>
+    public static async Task<IReadOnlyList<Order?>> LookUpAsync(
         Database<OrderingDb> database, IReadOnlyList<Query> queries, CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);

@@ -50,9 +50,7 @@ internal static class PlaceOrder
 
         var id = key?.ResourceId ?? Guid.CreateVersion7(clock.GetUtcNow());
         var attempt = new Attempt(id, userId, key, placement, http);
-        return key is not null && await FindAsync(attempt, stages, ct) is { } before
-            ? await AnswerExistingAsync(attempt, before, stages, ct)
-            : await HoldAndStoreAsync(attempt, stages, options, ct);
+        return await HoldAndStoreAsync(attempt, stages, options, ct);
     }
 
     private static async Task<Answer> HoldAndStoreAsync(
@@ -70,8 +68,10 @@ internal static class PlaceOrder
 
         // From here on nobody's impatience counts: a hold without an order would only be found by Catalog's sweep.
         var ttl = attempt.Placement.Payment is null ? options.TtlSeconds : options.OneCallTtlSeconds;
-        var held = await stages.Reserve.RunAsync(ReservationOf(attempt, ttl), CancellationToken.None);
-        if (!held.Success)
+        var (held, before) = await stages.Reserve.RunAsync(
+            ReservationOf(attempt, ttl), attempt.Key?.StoredKey, CancellationToken.None);
+        if (before is not null) return await AnswerExistingAsync(attempt, before, stages, ct);
+        if (!held!.Success)
         {
             return await FindAsync(attempt, stages, ct) is { } meanwhile
                 ? await AnswerExistingAsync(attempt, meanwhile, stages, ct)
