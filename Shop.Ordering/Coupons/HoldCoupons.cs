@@ -44,6 +44,20 @@ internal static class HoldCoupons
         return refusals;
     }
 
+    /// <summary>
+    /// Throws where another order was refused a coupon for the sake of one that was not stored after all: another row
+    /// had its id or its key. The shared commit then runs each order by itself.
+    /// </summary>
+    public static void RequireAllStored(
+        IReadOnlyList<NewOrder> orders, IReadOnlyCollection<Guid> stored, IReadOnlyDictionary<Guid, string> refusals)
+    {
+        if (refusals.Values.Contains(CouponRefusals.Held)
+            && orders.FirstOrDefault(o => o.Coupon is not null && !stored.Contains(o.Id)) is { } missing)
+        {
+            throw new InvalidOperationException($"Order {missing.Id} was not stored, and others shared its coupon.");
+        }
+    }
+
     /// <summary>The orders that were just stored take their coupons, which this transaction has locked.</summary>
     public static async Task HoldAsync(Transaction<OrderingDb> tx, IReadOnlyList<NewOrder> stored)
     {

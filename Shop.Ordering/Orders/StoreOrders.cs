@@ -92,6 +92,7 @@ internal sealed class StoreOrders(
         var stored = (await tx.QueryAsync<Guid>(Sql, Columns(asStored, now, recoverAt))).ToHashSet();
         var orders = asStored.Select(item => item.Order).Where(order => stored.Contains(order.Id))
             .ToDictionary(order => order.Id);
+        HoldCoupons.RequireAllStored([.. asStored.Select(item => item.Order)], orders.Keys, refusals);
         await HoldCoupons.HoldAsync(tx, [.. orders.Values]);
 
         var answers = new Outcome[items.Count];

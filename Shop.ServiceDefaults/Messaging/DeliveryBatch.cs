@@ -31,7 +31,7 @@ internal sealed partial class DeliveryBatch<TDb>(
                     return batch.Where(d => takes[d.Envelope.EventId] is Take.KeyParked).ToList();
                 },
                 ct);
-            foreach (var type in batch.Except(behind, ReferenceEqualityComparer.Instance).Cast<Delivery>()
+            foreach (var type in batch.Except<Delivery>(behind, ReferenceEqualityComparer.Instance)
                 .GroupBy(d => d.Envelope.Type))
             {
                 MessagingTelemetry.Handled(group.Name, type.Key, nameof(Outcome.Applied), type.Count());

@@ -144,7 +144,8 @@ internal sealed partial class StreamReader<TDb>(
         if (_batch is not null && ours.Count > 0 && lanes.IsEmpty)
         {
             var left = await _batch.StoreAsync(ours, ct);
-            ended.AddRange(ours.Except(left, ReferenceEqualityComparer.Instance).Cast<Delivery>().Select(delivery => delivery.EntryId));
+            var stored = ours.Except<Delivery>(left, ReferenceEqualityComparer.Instance);
+            ended.AddRange(stored.Select(delivery => delivery.EntryId));
             ours = [.. left];
         }
 

@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Http.Json;
+using Microsoft.Extensions.DependencyInjection;
 using Shop.Ordering.Coupons;
 using Shop.Ordering.Orders;
 using Shop.ServiceDefaults.Events;
@@ -109,6 +111,38 @@ public sealed class CouponOrderTests(OrderingApp app) : IClassFixture<OrderingAp
         Assert.Equal(("HELD", winner.Id), await app.MineAsync(user));
         Assert.Equal(required ? 700 : 15_700, await app.ScalarAsync<long>(
             "select sum(total_minor)::bigint from orders where user_id = @user and status = 'CREATED'", new { user }));
+    }
+
+    [Fact]
+    public async Task An_order_that_is_not_stored_does_not_use_up_the_coupon_of_the_next_in_its_batch()
+    {
+        var store = app.Services.GetRequiredService<StoreOrders>();
+        var coupon = await app.CouponAsync();
+        var user = await app.OwnerAsync(coupon);
+        var claim = await app.ScalarAsync<Guid>("select id from user_coupons where user_id = @user", new { user });
+        var (gone, next) = (Reduced(), Reduced());
+        using var inside = app.Inside();
+        using var tombstone = await inside.PostAsJsonAsync(
+            "/internal/orders/hold-verdicts", new { orderIds = new[] { gone.Id } });
+
+        // The first ones keep the flusher busy, so that the rest is one batch.
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 20).Select(_ => Plain()).Append(gone).Append(next)
+                .Select(order => store.RunAsync(order, default)));
+
+        Assert.Null(answers[^2].At);
+        Assert.NotNull(answers[^1].At);
+        Assert.Null(answers[^1].CouponRefusal);
+        Assert.Equal(("HELD", next.Id), await app.MineAsync(user));
+
+        NewOrder Plain()
+        {
+            var id = Guid.CreateVersion7();
+            var line = new OrderLine(id, Guid.CreateVersion7(), 1, Guid.CreateVersion7(), "c", "n", 1000, 1, 0, 1000);
+            return new(id, user, [line], null, 60, null, null, null, null, CouponRequired: true);
+        }
+
+        NewOrder Reduced() => Plain().WithCoupon(new(claim, coupon, "ANY"), [300]);
     }
 
     [Fact]
