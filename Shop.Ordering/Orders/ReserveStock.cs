@@ -27,6 +27,8 @@ internal sealed class ReserveStock(Database<OrderingDb> database, IServiceProvid
     {
         Crash.At("ReserveStock:before-reserve");
         var answer = await Shared.RunAsync(new(reservation, key, Activity.Current), ct);
+        if (answer.Before is { } before) return new(null, before);
+
         // Dying from here on leaves a hold without an order: Catalog's sweep asks for its verdict, finds nothing,
         // leaves a tombstone and releases it.
         Crash.At("ReserveStock:after-reserve");
@@ -35,9 +37,9 @@ internal sealed class ReserveStock(Database<OrderingDb> database, IServiceProvid
             throw new ServiceUnavailableException(away.Service, away.RetryAfter, away.MayHaveArrived, away);
         }
 
-        return answer.Held?.Reason == NotNow
+        return answer.Held!.Reason == NotNow
             ? throw new ServiceUnavailableException("catalog", RetryAfter, mayHaveArrived: true)
-            : new(answer.Held, answer.Before);
+            : new(answer.Held, null);
     }
 
     private static async Task<IReadOnlyList<Answer>> FlushAsync(

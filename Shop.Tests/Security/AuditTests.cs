@@ -37,6 +37,10 @@ public sealed class AuditTests(SecurityShop security)
         var refunded = await admin.Payments.PostAsync(
             $"/payments/{subjects.Payment}/refunds", new { amount = 1, reason = "A" }, Buying.NewKey());
         Assert.Equal(202, (int)refunded.Status);
+        // Its goods are on their way, so it is refused; that an admin tried is recorded all the same.
+        var cancelled = await admin.Payments.PostAsync(
+            $"/payments/{subjects.Payment}/cancel", new { reason = "A" }, Buying.NewKey());
+        Assert.Equal("already-shipped", cancelled.Problem);
 
         Assert.Equal(
             [$"assign roles: customer, seller/user {subjects.User}"], await ActsAsync("identitydb", subjects.User));
@@ -50,7 +54,9 @@ public sealed class AuditTests(SecurityShop security)
         Assert.Equal([$"cancel order/order {subjects.Unpaid}"], await ActsAsync("orderingdb", subjects.Unpaid));
         Assert.Equal(
             [$"move shipment: SHIPPED/shipment {subjects.Shipment}"], await ActsAsync("orderingdb", subjects.Shipment));
-        Assert.Equal([$"refund 1/payment {subjects.Payment}"], await ActsAsync("paymentsdb", subjects.Payment));
+        Assert.Equal(
+            [$"cancel payment/payment {subjects.Payment}", $"refund 1/payment {subjects.Payment}"],
+            await ActsAsync("paymentsdb", subjects.Payment));
 
         async Task<string[]> ActsAsync(string database, Guid target)
         {
