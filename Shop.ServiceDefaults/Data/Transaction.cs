@@ -54,7 +54,8 @@ public sealed class Transaction<TDb>
     /// <summary>Rolls the transaction back once the work returns: a refusal that keeps nothing.</summary>
     public void Refuse() => Refused = true;
 
-    /// <summary>Writes the events and commits, in one round trip: an event that fails keeps the COMMIT from running.
+    /// <summary>
+    /// Writes the events and commits, in one round trip: an event that fails keeps the COMMIT from running.
     /// </summary>
     internal async Task WriteOutboxAndCommitAsync()
     {

@@ -39,8 +39,7 @@ internal static class Wire
         new(
             Guid.Parse(Field(entry, EventId)), Instant(entry, Slot), stream, Field(entry, Type),
             Guid.Parse(Field(entry, Key)), long.Parse(Field(entry, Version), CultureInfo.InvariantCulture),
-            Instant(entry, Time), entry.Find(RequestId),
-            entry.Find(TraceParent)),
+            Instant(entry, Time), entry.Find(RequestId), entry.Find(TraceParent)),
         Field(entry, Payload));
 
     /// <summary>The event's id, without reading the rest.</summary>
