@@ -53,13 +53,28 @@ public sealed class Database<TDb>(
         or PostgresErrorCodes.SerializationFailure
         or PostgresErrorCodes.LockNotAvailable;
 
+    private static bool IsBadValue(PostgresException e) => e.SqlState.StartsWith("22", StringComparison.Ordinal);
+
     private async Task<T> RunOnceAsync<T>(
         Func<Transaction<TDb>, Task<T>> work, string file, string member, CancellationToken ct)
     {
         await using var connection = await source.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
         var tx = new Transaction<TDb>(connection, clock, ct);
-        var result = await work(tx);
+        T result;
+        try
+        {
+            result = await work(tx);
+        }
+        catch (PostgresException e) when (IsBadValue(e))
+        {
+            // A value that Bind refuses while its statement is being prepared leaves Npgsql with a prepared statement
+            // whose columns it never read: the next one to run it, an innocent, would fail.
+            await transaction.RollbackAsync(ct);
+            connection.UnprepareAll(); // There is no asynchronous one.
+            throw;
+        }
+
         if (tx.Refused)
         {
             await transaction.RollbackAsync(ct);

@@ -1,3 +1,4 @@
+using Npgsql;
 using Shop.ServiceDefaults.Data;
 using Shop.Tests.ServiceDefaults.Messaging;
 
@@ -30,6 +31,21 @@ public sealed class DatabaseTests(KernelDatabase databases) : KernelTests(databa
         Assert.Empty(await EffectsAsync(id));
         Assert.Empty(await KernelDatabase.QueryAsync<long>(
             Databases.Main, "select id from outbox where key = @id", new { id }));
+    }
+
+    // The second use of a statement prepares it; PostgreSQL refuses U+0000 when it binds the value.
+    [Fact]
+    public async Task A_value_that_is_refused_while_its_statement_is_prepared_does_not_fail_the_next_one()
+    {
+        await using var process = await KernelProcess.StartAsync(
+            Databases, Prefix, _ => { }, ("Database:PoolSize", "1"));
+        Task<string?> EchoAsync(string text) => process.Database.TransactAsync(
+            tx => tx.QuerySingleOrDefaultAsync<string>("select @text || ' comes back'", new { text }),
+            CancellationToken.None);
+
+        Assert.Equal("a comes back", await EchoAsync("a"));
+        await Assert.ThrowsAsync<PostgresException>(() => EchoAsync("b\0"));
+        Assert.Equal("c comes back", await EchoAsync("c"));
     }
 
     [Fact]
