@@ -14,12 +14,18 @@ internal sealed record LoadResult(
 }
 
 /// <summary>As many buyers as connections, each sending its next order when the last one was answered.</summary>
-internal sealed class ClosedLoop(Uri address, IReadOnlyList<OrderRequest> buyers) : IDisposable
+/// <param name="address">Of Ordering.</param>
+/// <param name="tokens">One a buyer.</param>
+/// <param name="products">What is ordered, one unit of one of them at a time.</param>
+internal sealed class ClosedLoop(Uri address, IReadOnlyList<string> tokens, IReadOnlyList<Guid> products) : IDisposable
 {
     // Longer than the services' own limits: they answer first, with a problem that says what it was.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
 
-    private readonly HttpConnection[] _connections = [.. buyers.Select(_ => new HttpConnection(address))];
+    private readonly OrderRequest[] _buyers =
+        [.. tokens.Select((token, i) => new OrderRequest(address, token, products, seed: i))];
+
+    private readonly HttpConnection[] _connections = [.. tokens.Select(_ => new HttpConnection(address))];
     private long _answered;
 
     /// <summary>Runs for the time given, or until so many requests are answered.</summary>
@@ -32,7 +38,7 @@ internal sealed class ClosedLoop(Uri address, IReadOnlyList<OrderRequest> buyers
         var until = started + seconds * Stopwatch.Frequency;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var progress = TellAsync(title, ended.Token);
-        var parts = await Task.WhenAll(Enumerable.Range(0, buyers.Count).Select(i => Task.Run(() => BuyAsync(i), ct)));
+        var parts = await Task.WhenAll(_buyers.Select((_, i) => Task.Run(() => BuyAsync(i), ct)));
         var elapsed = Stopwatch.GetElapsedTime(started).TotalSeconds;
         await ended.CancelAsync();
         await progress;
@@ -68,7 +74,7 @@ internal sealed class ClosedLoop(Uri address, IReadOnlyList<OrderRequest> buyers
         var sent = Stopwatch.GetTimestamp();
         try
         {
-            var (status, problem) = await connection.SendAsync(buyers[buyer].Next(), ct).AsTask()
+            var (status, problem) = await connection.SendAsync(_buyers[buyer].Next(), ct).AsTask()
                 .WaitAsync(Patience, ct);
             if (status == 201) part.Placed++;
             else if (status == 409) part.Conflicts++;

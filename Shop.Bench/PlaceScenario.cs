@@ -22,9 +22,7 @@ internal static class PlaceScenario
         Say.Line($"Ceiling before: {before:N0} orders/s by pgbench, one a transaction");
 
         var tokens = await Buyers.SignInAsync(shop.Identity, options.Concurrency, ct);
-        var address = shop.Ordering;
-        using var loop = new ClosedLoop(
-            address, [.. tokens.Select((token, i) => new OrderRequest(address, token, products, seed: i))]);
+        using var loop = new ClosedLoop(shop.Ordering, tokens, products);
         var warmUp = await loop.RunAsync("warm-up", WarmUpSeconds, ct);
         await Databases.AnalyzeAsync(catalogdb, ct);
         await Databases.AnalyzeAsync(orderingdb, ct);

@@ -68,9 +68,7 @@ internal static class ProofScenario
         Guid[] products = [.. Enumerable.Range(1, Products).Select(Databases.ProductId)];
         await Databases.AddProductsAsync(databases["catalogdb"], products, ct);
         var tokens = await Buyers.SignInAsync(shop.Identity, options.Concurrency, ct);
-        var address = shop.Ordering;
-        using var loop = new ClosedLoop(
-            address, [.. tokens.Select((token, i) => new OrderRequest(address, token, products, seed: i))]);
+        using var loop = new ClosedLoop(shop.Ordering, tokens, products);
         var paid = options.Orders / PaidShare;
         var load = await loop.RunAsync("fill", BenchOptions.MaxSeconds, ct, options.Orders - paid);
         if (load.Placed < options.Orders - paid)

@@ -1,4 +1,5 @@
 using Npgsql;
+using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Messaging;
 

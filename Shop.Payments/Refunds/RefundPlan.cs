@@ -53,6 +53,7 @@ internal abstract record RefundPlan
         Payment payment, IReadOnlyList<PaidLine> lines, IReadOnlyList<RefundTerms.Units> wanted)
     {
         var shares = new List<RefundedLine>(wanted.Count);
+        var areFree = true;
         foreach (var units in wanted)
         {
             if (lines.SingleOrDefault(line => line.ProductId == units.ProductId) is not { } line)
@@ -69,13 +70,12 @@ internal abstract record RefundPlan
             }
 
             shares.Add(RefundShares.OfUnits(line, units.Quantity));
+            areFree &= RefundShares.AreFree(line, units.Quantity);
         }
 
         var amount = shares.Sum(share => share.Amount);
         if (amount > 0) return new Granted(amount, [.. shares]);
 
-        var areFree = wanted.All(units => RefundShares.AreFree(
-            lines.Single(line => line.ProductId == units.ProductId), units.Quantity));
         return areFree
             ? Refuse(
                 "units-worth-nothing",

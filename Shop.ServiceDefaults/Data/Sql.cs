@@ -1,9 +1,9 @@
 using Npgsql;
 
-namespace Shop.Catalog;
+namespace Shop.ServiceDefaults.Data;
 
 /// <summary>Typed parameters of hand-written batches: no boxing, no guessing of types.</summary>
-internal static class Sql
+public static class Sql
 {
     public static NpgsqlParameter Array<T>(T[] values) => new NpgsqlParameter<T[]> { TypedValue = values };
 

@@ -1,4 +1,5 @@
 using Npgsql;
+using Shop.ServiceDefaults.Data;
 
 namespace Shop.ServiceDefaults.Messaging;
 
@@ -21,19 +22,16 @@ internal static class Outbox
     {
         Parameters =
         {
-            Column(events, e => e.Slot),
-            Column(events, e => e.EventId),
-            Column(events, e => e.Stream),
-            Column(events, e => e.Type),
-            Column(events, e => e.Key),
-            Column(events, e => e.Version),
-            Column(events, e => e.OccurredAt),
-            Column(events, e => e.RequestId),
-            Column(events, e => e.TraceParent),
-            Column(events, e => e.Payload),
+            Sql.Array(events, e => e.Slot),
+            Sql.Array(events, e => e.EventId),
+            Sql.Array(events, e => e.Stream),
+            Sql.Array(events, e => e.Type),
+            Sql.Array(events, e => e.Key),
+            Sql.Array(events, e => e.Version),
+            Sql.Array(events, e => e.OccurredAt),
+            Sql.Array(events, e => e.RequestId),
+            Sql.Array(events, e => e.TraceParent),
+            Sql.Array(events, e => e.Payload),
         },
     };
-
-    private static NpgsqlParameter<T[]> Column<T>(List<OutboxRow> events, Func<OutboxRow, T> value) =>
-        new() { TypedValue = [.. events.Select(value)] };
 }

@@ -58,7 +58,7 @@ public sealed class HoldVerdictTests(OrderingApp app) : IClassFixture<OrderingAp
     {
         var store = app.Services.GetRequiredService<StoreOrders>();
         using var inside = app.Inside();
-        var orders = Enumerable.Range(0, 60).Select(_ => NewOrder()).ToArray();
+        var orders = Enumerable.Range(0, 60).Select(_ => NewOrders.Of(Guid.CreateVersion7())).ToArray();
 
         var asking = inside.PostAsJsonAsync(
             "/internal/orders/hold-verdicts", new { orderIds = orders.Select(order => order.Id).ToArray() });
@@ -80,12 +80,5 @@ public sealed class HoldVerdictTests(OrderingApp app) : IClassFixture<OrderingAp
         var answer = await inside.PostAsJsonAsync("/internal/orders/hold-verdicts", new { orderIds });
 
         Assert.Equal(400, (int)answer.StatusCode);
-    }
-
-    private static NewOrder NewOrder()
-    {
-        var id = Guid.CreateVersion7();
-        var line = new OrderLine(id, Guid.CreateVersion7(), 1, Guid.CreateVersion7(), "c", "n", 10, 2, 0, 20);
-        return new(id, Guid.CreateVersion7(), [line], null, 60, null, null, null, null);
     }
 }

@@ -278,9 +278,8 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
     public async Task An_order_met_again_in_one_batch_is_stored_once_and_the_second_hears_so()
     {
         var store = app.Services.GetRequiredService<StoreOrders>();
-        var id = Guid.CreateVersion7();
-        var line = new OrderLine(id, Guid.CreateVersion7(), 1, Guid.CreateVersion7(), "c", "n", 10, 2, 0, 20);
-        var order = new NewOrder(id, _user, [line], null, 60, null, null, null, null);
+        var order = NewOrders.Of(_user);
+        var id = order.Id;
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => store.RunAsync(order, default)));
 
@@ -288,84 +287,6 @@ public sealed class PlaceOrderTests(OrderingApp app) : IClassFixture<OrderingApp
         Assert.Equal(["OrderCreated.v1"], await app.EventsAsync(id));
         Assert.Equal(
             1, await app.ScalarAsync<long>("select count(*) from order_lines where order_id = @id", new { id }));
-    }
-
-    public static TheoryData<string, string> BadBodies => new()
-    {
-        { """{}""", "lines" },
-        { """{"lines":[]}""", "lines" },
-        { """{"lines":[{"productId":"x","quantity":1}]}""", "lines[0].productId" },
-        { """{"lines":[{"productId":"@","quantity":0}]}""", "lines[0].quantity" },
-        { """{"lines":[{"productId":"@","quantity":-1}]}""", "lines[0].quantity" },
-        { """{"lines":[{"productId":"@","quantity":1000000000}]}""", "lines[0].quantity" },
-        { """{"lines":[{"productId":"@","quantity":1},{"productId":"@","quantity":1}]}""", "lines[1].productId" },
-        { """{"lines":[null]}""", "lines[0].productId" },
-        { """{"lines":[{"productId":"@","quantity":1}],"couponId":"x"}""", "couponId" },
-        { """{"lines":[{"productId":"@","quantity":1}],"couponId":"@"}""", "couponId" },
-        { """{"lines":[{"productId":"@","quantity":1}],"payment":{"method":"GOLD"}}""", "payment.method" },
-        { """{"lines":[{"productId":"@","quantity":1}],"payment":{"method":"CARD"}}""", "payment.cardToken" },
-        {
-            """{"lines":[{"productId":"@","quantity":1}],"payment":{"method":"CARD","cardToken":"4111111111111111"}}""",
-            "payment.cardToken"
-        },
-        {
-            """{"lines":[{"productId":"@","quantity":1}],"payment":{"method":"CARD","cardToken":"tok_4111"""
-            + """111111111111"}}""",
-            "payment.cardToken"
-        },
-        {
-            """{"lines":[{"productId":"@","quantity":1}],"payment":{"method":"CARD","cardToken":"tok_ok\n"}}""",
-            "payment.cardToken"
-        },
-        { """{"lines":[{"productId":"@","quantity":1}],"shippingAddress":7}""", "shippingAddress" },
-        { """{"lines":[{"productId":"@","quantity":1}],"shippingAddress":"a\ud800x"}""", "shippingAddress" },
-        { """{"lines":[{"productId":"@","quantity":1}],"shippingAddress":{"a":"\ud800"}}""", "shippingAddress" },
-        { """{"productId":"@","quantity":1,"paymentMethod":"CASH"}""", "paymentMethod" },
-        { """{"productId":"@","paymentMethod":"CARD"}""", "quantity" },
-        { """{"lines":[{"productId":"@","quantity":1}],"productId":"@","quantity":1}""", "lines" },
-    };
-
-    [Theory]
-    [MemberData(nameof(BadBodies))]
-    public async Task A_bad_request_names_the_field_and_holds_nothing(string body, string field)
-    {
-        var product = app.Shop.Stock(10);
-        using var client = app.Buyer(_user);
-        using var content = new StringContent(
-            body.Replace("@", product.Id.ToString(), StringComparison.Ordinal), null, "application/json");
-
-        var answer = await client.PostAsync("/orders", content);
-
-        Assert.Equal(400, (int)answer.StatusCode);
-        var text = await answer.Content.ReadAsStringAsync();
-        Assert.True(JsonDocument.Parse(text).RootElement.GetProperty("errors").TryGetProperty(field, out _), text);
-        Assert.DoesNotContain("4111", text, StringComparison.Ordinal);
-        Assert.Equal(10, app.Shop.Left(product));
-    }
-
-    [Fact]
-    public async Task A_thousand_lines_are_refused()
-    {
-        using var client = app.Buyer(_user);
-        var lines = Enumerable.Range(0, 1_000).Select(_ => new { productId = Guid.CreateVersion7(), quantity = 1 });
-
-        var answer = await client.PostAsJsonAsync("/orders", new { lines });
-
-        Assert.Equal(400, (int)answer.StatusCode);
-    }
-
-    [Fact]
-    public async Task An_unknown_product_is_404_with_its_line()
-    {
-        using var client = app.Buyer(_user);
-        var missing = new FakeShop.Product(Guid.CreateVersion7(), default, "", 1, 1);
-
-        var answer = await client.SendAsync(Post("/orders", Lines(app.Shop.Stock(1), missing)));
-
-        Assert.Equal(404, (int)answer.StatusCode);
-        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
-        Assert.Equal("urn:shop:product-unknown", problem.GetProperty("type").GetString());
-        Assert.True(problem.GetProperty("errors").TryGetProperty("lines[1].productId", out _));
     }
 
     [Fact]

@@ -135,12 +135,7 @@ public sealed class CouponOrderTests(OrderingApp app) : IClassFixture<OrderingAp
         Assert.Null(answers[^1].CouponRefusal);
         Assert.Equal(("HELD", next.Id), await app.MineAsync(user));
 
-        NewOrder Plain()
-        {
-            var id = Guid.CreateVersion7();
-            var line = new OrderLine(id, Guid.CreateVersion7(), 1, Guid.CreateVersion7(), "c", "n", 1000, 1, 0, 1000);
-            return new(id, user, [line], null, 60, null, null, null, null, CouponRequired: true);
-        }
+        NewOrder Plain() => NewOrders.Of(user, unitPrice: 1000, quantity: 1) with { CouponRequired = true };
 
         NewOrder Reduced() => Plain().WithCoupon(new(claim, coupon, "ANY"), [300]);
     }

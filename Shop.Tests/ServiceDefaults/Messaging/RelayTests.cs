@@ -68,6 +68,7 @@ public sealed class RelayTests(KernelDatabase databases) : KernelTests(databases
 
         await EventuallyAsync(
             async () => await Redis.KeyExistsAsync(StreamKey) && await LengthAsync() >= Keys * Events, "all sent");
+        Assert.Equal(Keys * Events, await LengthAsync());
         foreach (var key in keys)
         {
             Assert.Equal(Enumerable.Range(1, Events).Select(version => (long)version), await VersionsAsync(key));
