@@ -14,12 +14,13 @@ internal static class ReserveMany
 {
     private const int Attempts = 5;
 
-    // The sort is below the lock in the plan: rows are locked in the order of their ids.
+    // The sort is below the lock in the plan: rows are locked in the order of their ids. Behind a select an array has
+    // the same length to every plan, so that the server keeps one instead of making one for each short array.
     private const string LockSql = """
         select s.product_id, s.on_hand - s.reserved, p.seller_id, p.category, p.name, p.unit_price,
                p.status = 'ON_SALE'
           from stock s join products p on p.id = s.product_id
-         where s.product_id = any($1)
+         where s.product_id = any((select $1)::uuid[])
          order by s.product_id
            for no key update of s
         """;
@@ -36,7 +37,7 @@ internal static class ReserveMany
     private const string TakeSql = """
         update stock s
            set reserved = s.reserved + taken.quantity
-          from unnest($1, $2) as taken (product_id, quantity)
+          from unnest((select $1)::uuid[], (select $2)::bigint[]) as taken (product_id, quantity)
          where s.product_id = taken.product_id and s.on_hand - s.reserved >= taken.quantity
         """;
 

@@ -12,17 +12,17 @@ internal static class NotifyBuyer
 {
     // Without a row: told before, or an order that is nobody's: a tombstone, or a payment for points.
     private const string InsertSql = """
-        insert into notifications (id, user_id, event_id, type, order_id, payment_id, refund_id, shipment_id,
-                                   amount_minor, currency, failure, created_at)
-        select told.id, orders.user_id, told.event_id, told.type, orders.id, told.payment_id, told.refund_id,
+        insert into notifications (id, user_id, type, order_id, payment_id, refund_id, shipment_id, amount_minor,
+                                   currency, failure, created_at)
+        select told.event_id, orders.user_id, told.type, orders.id, told.payment_id, told.refund_id,
                told.shipment_id, told.amount, case when told.amount is not null then orders.currency end,
                told.failure, told.occurred_at
-          from unnest(@ids, @eventIds, @types, @orderIds, @paymentIds, @refundIds, @shipmentIds, @amounts, @failures,
+          from unnest(@eventIds, @types, @orderIds, @paymentIds, @refundIds, @shipmentIds, @amounts, @failures,
                       @times)
-               as told (id, event_id, type, order_id, payment_id, refund_id, shipment_id, amount, failure, occurred_at)
+               as told (event_id, type, order_id, payment_id, refund_id, shipment_id, amount, failure, occurred_at)
           join orders on orders.id = told.order_id
          where orders.user_id is not null
-            on conflict (event_id, user_id) do nothing
+            on conflict do nothing
         """;
 
     public static void Subscribe(Subscriptions<OrderingDb> group) => group
@@ -44,7 +44,6 @@ internal static class NotifyBuyer
     private static Task<int> StoreAsync(Transaction<OrderingDb> tx, IReadOnlyList<Told> told) =>
         tx.ExecuteAsync(InsertSql, new
         {
-            ids = told.Select(t => Guid.CreateVersion7(t.Event.OccurredAt)).ToArray(),
             eventIds = told.Select(t => t.Event.EventId).ToArray(),
             types = told.Select(t => t.Type).ToArray(),
             orderIds = told.Select(t => t.OrderId).ToArray(),

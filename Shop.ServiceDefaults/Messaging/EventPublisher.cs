@@ -40,7 +40,11 @@ internal sealed partial class EventPublisher(
             foreach (var span in spans) span.Dispose();
         }
 
-        for (var i = 0; i < count; i++) MessagingTelemetry.Published(records[i].Row.Stream, records[i].Row.Type);
+        foreach (var sent in records.Take(count).CountBy(record => (record.Row.Stream, record.Row.Type)))
+        {
+            MessagingTelemetry.Published(sent.Key.Stream, sent.Key.Type, sent.Value);
+        }
+
         foreach (var stream in records.Take(count).Select(record => record.Row.Stream).Distinct())
         {
             await streams.WakeAsync(stream, ct);

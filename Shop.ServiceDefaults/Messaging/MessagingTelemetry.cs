@@ -52,8 +52,8 @@ public static class MessagingTelemetry
         return span;
     }
 
-    internal static void Published(string stream, string type) => PublishedEvents.Add(
-        1, new("messaging.destination.name", stream), new("shop.event.type", type));
+    internal static void Published(string stream, string type, int count) => PublishedEvents.Add(
+        count, new("messaging.destination.name", stream), new("shop.event.type", type));
 
     internal static void Republished(string stream, int count) =>
         RepublishedEvents.Add(count, new KeyValuePair<string, object?>("messaging.destination.name", stream));

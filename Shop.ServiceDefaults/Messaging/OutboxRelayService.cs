@@ -27,7 +27,7 @@ internal sealed partial class OutboxRelayService<TDb>(
         """; // 0 rows: another process holds the lease.
 
     private const string ForgetSessionSql =
-        "unlisten *; reset enable_seqscan; reset enable_bitmapscan; reset enable_sort";
+        "unlisten *; reset enable_seqscan; reset enable_bitmapscan; reset enable_sort; reset synchronous_commit";
 
     private static readonly TimeSpan UndecidedPause = TimeSpan.FromMilliseconds(2);
 

@@ -17,6 +17,10 @@ public sealed partial class OutboxWaker<TDb>(
 {
     internal const string Channel = "outbox";
 
+    // A notification has a commit of its own, which would wait for the disk as every other.
+    private const string NotifySql =
+        $"select set_config('synchronous_commit', 'off', true), pg_notify('{Channel}', '')";
+
     // The relay rests longer after what it was woken for.
     private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(20);
 
@@ -48,7 +52,7 @@ public sealed partial class OutboxWaker<TDb>(
         try
         {
             await using var connection = await source.OpenConnectionAsync(ct);
-            await connection.ExecuteAsync($"notify {Channel}");
+            await connection.ExecuteAsync(new CommandDefinition(NotifySql, cancellationToken: ct));
         }
         catch (NpgsqlException e)
         {

@@ -1,46 +1,44 @@
-using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Shop.ServiceDefaults.Messaging;
 
-/// <summary>An event on a stream, as flat fields whose names are part of the contract.</summary>
-internal static class Wire
+/// <summary>
+/// An event on a stream: four fields, whose names are part of the contract. Few, since Redis and every group that reads
+/// the stream handle each field by itself: id and type are what all look at, the rest of the envelope is one.
+/// </summary>
+internal static partial class Wire
 {
     private const string EventId = "id";
-    private const string Slot = "slot";
     private const string Type = "type";
-    private const string Key = "key";
-    private const string Version = "version";
-    private const string Time = "time";
-    private const string RequestId = "request-id";
-    private const string TraceParent = "traceparent";
+    private const string Rest = "envelope";
     private const string Payload = "payload";
 
     /// <param name="traceParent">The span that put it on the stream, so that the trace goes through it.</param>
     public static StreamMessage Write(OutboxRow row, string? traceParent)
     {
-        List<KeyValuePair<string, string>> fields =
-        [
-            new(EventId, row.EventId.ToString()),
-            new(Slot, row.Slot.ToString("O", CultureInfo.InvariantCulture)),
-            new(Type, row.Type),
-            new(Key, row.Key.ToString()),
-            new(Version, row.Version.ToString(CultureInfo.InvariantCulture)),
-            new(Time, row.OccurredAt.ToString("O", CultureInfo.InvariantCulture)),
-        ];
-        if (row.RequestId is not null) fields.Add(new(RequestId, row.RequestId));
-        if (traceParent is not null) fields.Add(new(TraceParent, traceParent));
-        fields.Add(new(Payload, row.Payload));
-        return new(row.Stream, fields);
+        RestOfEnvelope rest = new(row.Slot, row.Key, row.Version, row.OccurredAt, row.RequestId, traceParent);
+        return new(
+            row.Stream,
+            [
+                new(EventId, row.EventId.ToString()),
+                new(Type, row.Type),
+                new(Rest, JsonSerializer.Serialize(rest, Json.Default.RestOfEnvelope)),
+                new(Payload, row.Payload),
+            ]);
     }
 
     /// <exception cref="FormatException">It is not one of ours.</exception>
-    public static Delivery Read(string stream, StreamEntry entry) => new(
-        entry.Id,
-        new(
-            Guid.Parse(Field(entry, EventId)), Instant(entry, Slot), stream, Field(entry, Type),
-            Guid.Parse(Field(entry, Key)), long.Parse(Field(entry, Version), CultureInfo.InvariantCulture),
-            Instant(entry, Time), entry.Find(RequestId), entry.Find(TraceParent)),
-        Field(entry, Payload));
+    public static Delivery Read(string stream, StreamEntry entry)
+    {
+        var rest = ReadRest(entry);
+        return new(
+            entry.Id,
+            new(
+                Guid.Parse(Field(entry, EventId)), rest.Slot, stream, Field(entry, Type), rest.Key, rest.Version,
+                rest.Time, rest.RequestId, rest.TraceParent),
+            Field(entry, Payload));
+    }
 
     /// <summary>The event's id, without reading the rest.</summary>
     public static Guid? EventIdOf(StreamEntry entry) =>
@@ -52,8 +50,28 @@ internal static class Wire
     private static string Field(StreamEntry entry, string name) => entry.Find(name)
         ?? throw new FormatException($"Entry {entry.Id} has no field '{name}'.");
 
-    private static DateTimeOffset Instant(StreamEntry entry, string name) =>
-        DateTimeOffset.Parse(Field(entry, name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
+    private static RestOfEnvelope ReadRest(StreamEntry entry)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(Field(entry, Rest), Json.Default.RestOfEnvelope)
+                ?? throw new FormatException($"Entry {entry.Id} has an empty field '{Rest}'.");
+        }
+        catch (JsonException e)
+        {
+            throw new FormatException($"Entry {entry.Id}: the field '{Rest}' is not what it should be.", e);
+        }
+    }
+
+    private sealed record RestOfEnvelope(
+        DateTimeOffset Slot, Guid Key, long Version, DateTimeOffset Time, string? RequestId = null,
+        string? TraceParent = null);
+
+    [JsonSourceGenerationOptions(
+        JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        RespectRequiredConstructorParameters = true)]
+    [JsonSerializable(typeof(RestOfEnvelope))]
+    private sealed partial class Json : JsonSerializerContext;
 }
 
 /// <summary>An event on its way to a group's handler.</summary>

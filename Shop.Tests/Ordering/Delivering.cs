@@ -9,7 +9,8 @@ namespace Shop.Tests.Ordering;
 internal static class Delivering
 {
     public static Task<Verdict> DeliverAsync<TEvent>(
-        this OrderingApp app, Action<Subscriptions<OrderingDb>> subscribe, TEvent @event, Guid eventId)
+        this OrderingApp app, Action<Subscriptions<OrderingDb>> subscribe, TEvent @event, Guid eventId,
+        DateTimeOffset? occurredAt = null)
         where TEvent : IEvent
     {
         var group = new Subscriptions<OrderingDb>("test");
@@ -18,8 +19,9 @@ internal static class Delivering
         return app.Db.TransactAsync(
             tx =>
             {
+                var at = occurredAt ?? tx.Now;
                 var envelope = new Envelope(
-                    eventId, tx.Now, subscription.Stream, subscription.Type, @event.Key, 1, tx.Now, null, null);
+                    eventId, at, subscription.Stream, subscription.Type, @event.Key, 1, at, null, null);
                 return subscription.Handle(
                     JsonSerializer.Serialize(@event, EventType<TEvent>.Json),
                     new(tx, envelope, app.Services, CancellationToken.None));

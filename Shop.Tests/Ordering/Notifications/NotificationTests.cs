@@ -48,8 +48,8 @@ public sealed class NotificationTests(OrderingApp app) : IClassFixture<OrderingA
         var paid = new OrderPaid(order.Id, order.UserId, Guid.CreateVersion7(), Now);
         var eventId = Guid.CreateVersion7();
 
-        Assert.Equal(Verdict.Applied, await app.DeliverAsync(NotifyBuyer.Subscribe, paid, eventId));
-        Assert.Equal(Verdict.AlreadyApplied, await app.DeliverAsync(NotifyBuyer.Subscribe, paid, eventId));
+        Assert.Equal(Verdict.Applied, await app.DeliverAsync(NotifyBuyer.Subscribe, paid, eventId, Now));
+        Assert.Equal(Verdict.AlreadyApplied, await app.DeliverAsync(NotifyBuyer.Subscribe, paid, eventId, Now));
 
         Assert.Equal(1, (await ListAsync(order.UserId)).GetProperty("items").GetArrayLength());
         var strangers = await ListAsync(Guid.CreateVersion7());

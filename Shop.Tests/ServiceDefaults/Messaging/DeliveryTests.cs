@@ -155,8 +155,14 @@ public sealed class DeliveryTests(KernelDatabase databases) : KernelTests(databa
         Assert.Empty(await ParkedAsync(order));
     }
 
-    [Fact]
-    public async Task An_event_that_nobody_subscribed_to_is_acknowledged()
+    [Theory]
+    [InlineData("what", "not an event")]
+    [InlineData("type", "OrderExpired.v1")]
+    [InlineData("id", "0199d3f0-0000-7000-8000-0000000000aa", "type", "OrderExpired.v1", "envelope", "{")]
+    [InlineData("id", "0199d3f0-0000-7000-8000-0000000000aa", "type", "OrderExpired.v1", "envelope", "null")]
+    [InlineData("id", "0199d3f0-0000-7000-8000-0000000000aa", "type", "OrderExpired.v1", "envelope", "[1]")]
+    [InlineData("id", "0199d3f0-0000-7000-8000-0000000000aa", "type", "OrderExpired.v1", "envelope", """{"key":1}""")]
+    public async Task An_event_that_nobody_subscribed_to_or_can_read_is_acknowledged(params string[] unreadable)
     {
         await using var process = await KernelProcess.StartAsync(Databases, Prefix, builder =>
         {
@@ -166,7 +172,7 @@ public sealed class DeliveryTests(KernelDatabase databases) : KernelTests(databa
         var order = Guid.CreateVersion7();
 
         await process.PublishAsync(Completed(order));
-        await Redis.ExecuteAsync("XADD", StreamKey, "*", "what", "not an event");
+        await Redis.ExecuteAsync("XADD", [StreamKey, "*", .. unreadable]);
         await process.PublishAsync(Expired(order), version: 2);
 
         await EventuallyAsync(async () => (await EffectsAsync(order)).Count == 1, "handled");

@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.Text.Json;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Messaging;
 using StackExchange.Redis;
@@ -137,8 +137,9 @@ public sealed class RelayTests(KernelDatabase databases) : KernelTests(databases
         {
             var fields = (string[])((RedisResult[])entry!)[1]!;
             var named = fields.Chunk(2).ToDictionary(pair => pair[0], pair => pair[1]);
-            if (named["key"] != key.ToString()) continue;
-            versions.Add(long.Parse(named["version"], CultureInfo.InvariantCulture));
+            using var envelope = JsonDocument.Parse(named["envelope"]);
+            if (envelope.RootElement.GetProperty("key").GetGuid() != key) continue;
+            versions.Add(envelope.RootElement.GetProperty("version").GetInt64());
         }
 
         return versions;
