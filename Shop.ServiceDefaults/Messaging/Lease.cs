@@ -20,11 +20,11 @@ internal sealed class Lease(
         returning epoch
         """; // No row: another holds it.
 
-    // Waits for no disk: a server that forgets the last renewals has ended every holder's connection too, and the
-    // lease is only free a little earlier.
-    private const string RenewSql = """
-        with hurried as materialized (select set_config('synchronous_commit', 'off', true))
-        update leases set renewed_at = clock_timestamp() from hurried where name = @name and epoch = @epoch
+    // Unflushed: a server that forgets the last renewals has ended every holder's connection too, and the lease is only
+    // free a little earlier.
+    private const string RenewSql = $"""
+        with unflushed as materialized (select {Unflushed.Commit})
+        update leases set renewed_at = clock_timestamp() from unflushed where name = @name and epoch = @epoch
         """;
 
     private const string ReleaseSql =

@@ -37,14 +37,11 @@ internal sealed class OutboxReader(NpgsqlConnection connection)
 
     /// <summary>
     /// The plan must be a walk along the primary key, also where statistics are old: anything else reads or sorts all
-    /// that waits, for each batch. Commits wait for no disk: the cursor is all that is written, and a server that
-    /// forgets where it stood has the events after it sent again. This connection does nothing else.
+    /// that waits, for each batch. This connection does nothing else.
     /// </summary>
     public Task PrepareAsync(CancellationToken ct) =>
         connection.ExecuteAsync(new CommandDefinition(
-            "set enable_seqscan = off; set enable_bitmapscan = off; set enable_sort = off; "
-            + "set synchronous_commit = off",
-            cancellationToken: ct));
+            "set enable_seqscan = off; set enable_bitmapscan = off; set enable_sort = off", cancellationToken: ct));
 
     /// <summary>
     /// The id up to which everything is committed or never will be; at least <paramref name="after"/>.

@@ -22,12 +22,16 @@ internal sealed partial class OutboxRelayService<TDb>(
 
     private const string CursorSql = "select last_id from leases where name = @name and epoch = @epoch";
 
-    private const string AdvanceSql = """
-        update leases set last_id = @lastId, renewed_at = clock_timestamp() where name = @name and epoch = @epoch
+    // Unflushed: a server that forgets where the cursor stood has the events after it sent again.
+    private const string AdvanceSql = $"""
+        with unflushed as materialized (select {Unflushed.Commit})
+        update leases set last_id = @lastId, renewed_at = clock_timestamp()
+          from unflushed
+         where name = @name and epoch = @epoch
         """; // 0 rows: another process holds the lease.
 
     private const string ForgetSessionSql =
-        "unlisten *; reset enable_seqscan; reset enable_bitmapscan; reset enable_sort; reset synchronous_commit";
+        "unlisten *; reset enable_seqscan; reset enable_bitmapscan; reset enable_sort";
 
     private static readonly TimeSpan UndecidedPause = TimeSpan.FromMilliseconds(2);
 

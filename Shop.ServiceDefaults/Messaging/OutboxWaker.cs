@@ -17,9 +17,7 @@ public sealed partial class OutboxWaker<TDb>(
 {
     internal const string Channel = "outbox";
 
-    // A notification has a commit of its own, which would wait for the disk as every other.
-    private const string NotifySql =
-        $"select set_config('synchronous_commit', 'off', true), pg_notify('{Channel}', '')";
+    private const string NotifySql = $"select {Unflushed.Commit}, pg_notify('{Channel}', '')";
 
     // The relay rests longer after what it was woken for.
     private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(20);
