@@ -6,7 +6,7 @@ namespace Shop.Bench;
 internal static class PlaceScenario
 {
     // The runtime compiles what is hot a second time; after this long nothing gets faster any more.
-    private const int WarmUpSeconds = 8;
+    private const int WarmUpSeconds = 15;
     private const int DrainSeconds = 120;
 
     public static async Task<Outcome> MeasureAsync(BenchOptions options, BenchShop shop, CancellationToken ct)

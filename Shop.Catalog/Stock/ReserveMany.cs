@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Npgsql;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
@@ -38,38 +37,40 @@ internal static class ReserveMany
         update stock s
            set reserved = s.reserved + taken.quantity
           from unnest((select $1)::uuid[], (select $2)::bigint[]) as taken (product_id, quantity)
-         where s.product_id = taken.product_id and s.on_hand - s.reserved >= taken.quantity
-        """;
+         where s.product_id = taken.product_id
+        """; // More than there is fails the table's CHECK.
 
     private const string InsertSql = """
         insert into reservations (order_id, user_id, status, expires_at, ask_again_at, created_at)
         select order_id, user_id, 'HELD', expires_at, expires_at, $4
           from unnest($1, $2, $3) as taken (order_id, user_id, expires_at)
          order by order_id
-            on conflict do nothing
-        """;
+        """; // An order that another transaction has inserted in between fails the primary key.
 
     private const string InsertLinesSql = """
         insert into reservation_lines
                (order_id, product_id, position, quantity, seller_id, category, name, unit_price, remaining_stock)
         select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)
-            on conflict do nothing
         """;
 
     /// <summary>Commits the calls as one transaction and answers each, in order.</summary>
     public static async Task<IReadOnlyList<ReserveStock.Response>> FlushAsync(
         Database<CatalogDb> db, IReadOnlyList<ReserveStock.Call> calls, CancellationToken ct)
     {
-        for (var attempt = 1; attempt <= Attempts; attempt++)
+        for (var attempt = 1; ; attempt++)
         {
-            if (await db.TransactAsync(tx => DecideAsync(tx, calls, ct), ct) is { } answers) return answers;
+            try
+            {
+                return await db.TransactAsync(tx => DecideAsync(tx, calls, ct), ct);
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation && attempt < Attempts)
+            {
+                // Another transaction inserted one of these orders in between: it is known now.
+            }
         }
-
-        throw new InvalidOperationException($"Reservations lost {Attempts} races for their order ids.");
     }
 
-    /// <returns>Null: another transaction inserted one of these orders in between; read and decide again.</returns>
-    private static async Task<ReserveStock.Response[]?> DecideAsync(
+    private static async Task<ReserveStock.Response[]> DecideAsync(
         Transaction<CatalogDb> tx, IReadOnlyList<ReserveStock.Call> calls, CancellationToken ct)
     {
         var (stock, known) = await ReadAsync(tx.Connection, calls, ct);
@@ -82,12 +83,7 @@ internal static class ReserveMany
             return answers;
         }
 
-        if (!await WriteAsync(tx, stock.Values, allocation.AllTaken, ct))
-        {
-            tx.Refuse();
-            return null;
-        }
-
+        Write(tx, stock.Values, allocation.AllTaken);
         Publish(tx, calls, allocation.AllTaken);
         return answers;
     }
@@ -143,24 +139,22 @@ internal static class ReserveMany
             reader.GetInt32(9), reader.GetInt64(10)));
     }
 
-    /// <returns>False: an order's row was there when ours arrived; the transaction has to be given up.</returns>
-    private static async Task<bool> WriteAsync(
-        Transaction<CatalogDb> tx, IEnumerable<Allocation.Product> stock, IReadOnlyList<Allocation.Taken> taken,
-        CancellationToken ct)
+    private static void Write(
+        Transaction<CatalogDb> tx, IEnumerable<Allocation.Product> stock, IReadOnlyList<Allocation.Taken> taken)
     {
         var touched = stock.Where(product => product.NewlyReserved > 0).ToArray();
         var lines = taken
             .SelectMany(t => t.Lines.Select((line, i) => (t.Request.OrderId, Line: line, Position: (short)i)))
             .ToArray();
-        NpgsqlBatchCommand take = new(TakeSql)
+        tx.ExecuteLast(new(TakeSql)
         {
             Parameters =
             {
                 Sql.Array(touched, p => p.Id),
                 Sql.Array(touched, p => p.NewlyReserved),
             },
-        };
-        NpgsqlBatchCommand insert = new(InsertSql)
+        });
+        tx.ExecuteLast(new(InsertSql)
         {
             Parameters =
             {
@@ -169,8 +163,8 @@ internal static class ReserveMany
                 Sql.Array(taken, t => t.ExpiresAt),
                 Sql.Value(tx.Now),
             },
-        };
-        NpgsqlBatchCommand insertLines = new(InsertLinesSql)
+        });
+        tx.ExecuteLast(new(InsertLinesSql)
         {
             Parameters =
             {
@@ -184,18 +178,7 @@ internal static class ReserveMany
                 Sql.Array(lines, l => l.Line.UnitPrice),
                 Sql.Array(lines, l => l.Line.RemainingStock),
             },
-        };
-        await using var batch = new NpgsqlBatch(tx.Connection) { BatchCommands = { take, insert, insertLines } };
-        await batch.ExecuteNonQueryAsync(ct);
-
-        if (take.RecordsAffected != touched.Length)
-        {
-            throw new InvalidOperationException(string.Create(
-                CultureInfo.InvariantCulture,
-                $"{take.RecordsAffected} of {touched.Length} locked stock rows had what was taken from them."));
-        }
-
-        return insert.RecordsAffected == taken.Count && insertLines.RecordsAffected == lines.Length;
+        });
     }
 
     private static void Publish(

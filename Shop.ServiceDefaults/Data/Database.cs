@@ -65,6 +65,15 @@ public sealed class Database<TDb>(
         try
         {
             result = await work(tx);
+            if (tx.Refused)
+            {
+                await transaction.RollbackAsync(ct);
+                return result;
+            }
+
+            Crash.AtCommit(file, member, "before");
+            // Dying before this line leaves nothing; after it the state and its events are both there for the relay.
+            await tx.CommitAsync();
         }
         catch (PostgresException e) when (IsBadValue(e))
         {
@@ -75,18 +84,8 @@ public sealed class Database<TDb>(
             throw;
         }
 
-        if (tx.Refused)
-        {
-            await transaction.RollbackAsync(ct);
-            return result;
-        }
-
-        Crash.AtCommit(file, member, "before");
-        // Dying before this line leaves nothing; after it the state and its events are both there for the relay.
-        if (tx.Published) await tx.WriteOutboxAndCommitAsync();
-        else await transaction.CommitAsync(ct);
         Crash.AtCommit(file, member, "after");
-        if (tx.Published) waker.Wake();
+        if (tx.Published > 0) waker.Wake(tx.Published);
         return result;
     }
 }

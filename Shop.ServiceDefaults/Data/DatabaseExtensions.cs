@@ -36,9 +36,10 @@ public static class DatabaseExtensions
             connectionName, login.Value.Role,
             BuildSource(
                 OwnerConnectionString(login.Value.Owner, options), services.GetRequiredService<ILoggerFactory>())));
+        var messaging = MessagingOptions.From(builder.Configuration);
         builder.Services.AddSingleton(services => new OutboxWaker<TDb>(
-            services.GetRequiredService<DatabaseSource<TDb>>().Source, services.GetRequiredService<TimeProvider>(),
-            services.GetRequiredService<ILogger<OutboxWaker<TDb>>>()));
+            services.GetRequiredService<DatabaseSource<TDb>>().Source, messaging,
+            services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<OutboxWaker<TDb>>>()));
         builder.Services.AddHostedService(services => services.GetRequiredService<OutboxWaker<TDb>>());
         builder.Services.AddSingleton(services => new Database<TDb>(
             services.GetRequiredService<DatabaseSource<TDb>>().Source, options,

@@ -11,6 +11,7 @@ namespace Shop.ServiceDefaults.Data;
 public sealed class Transaction<TDb>
 {
     private readonly CancellationToken _ct;
+    private readonly List<NpgsqlBatchCommand> _last = [];
     private readonly List<OutboxRow> _events = [];
 
     internal Transaction(NpgsqlConnection connection, TimeProvider clock, CancellationToken ct)
@@ -29,7 +30,8 @@ public sealed class Transaction<TDb>
 
     internal bool Refused { get; private set; }
 
-    internal bool Published => _events.Count > 0;
+    /// <summary>The number of events.</summary>
+    internal int Published => _events.Count;
 
     /// <summary>Runs a statement and answers the number of rows it changed: check it.</summary>
     public Task<int> ExecuteAsync(string sql, object? parameters = null) =>
@@ -41,6 +43,12 @@ public sealed class Transaction<TDb>
     /// <summary>The one row of the answer, or null. More than one is a bug and throws.</summary>
     public Task<T?> QuerySingleOrDefaultAsync<T>(string sql, object? parameters = null) =>
         Connection.QuerySingleOrDefaultAsync<T>(new CommandDefinition(sql, parameters, cancellationToken: _ct));
+
+    /// <summary>
+    /// Adds a statement that goes out with the events and the COMMIT, in one round trip: what needs no answer, since a
+    /// constraint fails it wherever it would be wrong.
+    /// </summary>
+    public void ExecuteLast(NpgsqlBatchCommand statement) => _last.Add(statement);
 
     /// <summary>
     /// Adds an event to this transaction. Its outbox row is written after all other statements, while the aggregate's
@@ -55,14 +63,15 @@ public sealed class Transaction<TDb>
     public void Refuse() => Refused = true;
 
     /// <summary>
-    /// Writes the events and commits, in one round trip: an event that fails keeps the COMMIT from running.
+    /// Runs the last statements, writes the events and commits, in one round trip: one that fails keeps those behind it
+    /// and the COMMIT from running.
     /// </summary>
-    internal async Task WriteOutboxAndCommitAsync()
+    internal async Task CommitAsync()
     {
-        await using var batch = new NpgsqlBatch(Connection)
-        {
-            BatchCommands = { Outbox.InsertOf(_events), new NpgsqlBatchCommand("COMMIT") },
-        };
+        await using var batch = new NpgsqlBatch(Connection);
+        foreach (var statement in _last) batch.BatchCommands.Add(statement);
+        if (Published > 0) batch.BatchCommands.Add(Outbox.InsertOf(_events));
+        batch.BatchCommands.Add(new("COMMIT"));
         await batch.ExecuteNonQueryAsync(_ct);
     }
 }

@@ -13,8 +13,10 @@ public sealed class MessagingOptions
     /// <summary>Events the relay reads and sends at once.</summary>
     public int RelayBatch { get; set; } = 500;
 
-    /// <summary>How long the relay waits for a notification before it looks by itself.</summary>
-    public int RelayPollMilliseconds { get; set; } = 50;
+    /// <summary>
+    /// How long the relay waits for a notification before it looks by itself: only a lost one waits that long.
+    /// </summary>
+    public int RelayPollMilliseconds { get; set; } = 500;
 
     /// <summary>
     /// How long the relay rests after it has sent something, so that rounds under load carry more: a millisecond for
@@ -34,8 +36,10 @@ public sealed class MessagingOptions
     /// <summary>A lease not renewed for this long may be taken by another process.</summary>
     public int LeaseTakeoverMilliseconds { get; set; } = 3_000;
 
-    /// <summary>How long a reader waits for a wake-up before it asks its stream again.</summary>
-    public int ReaderPollMilliseconds { get; set; } = 50;
+    /// <summary>
+    /// How long a reader waits for a wake-up before it asks its stream again: only a lost one waits that long.
+    /// </summary>
+    public int ReaderPollMilliseconds { get; set; } = 500;
 
     /// <summary>Entries read from a stream at once.</summary>
     public int ReadBatch { get; set; } = 256;

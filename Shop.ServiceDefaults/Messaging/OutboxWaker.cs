@@ -13,20 +13,25 @@ namespace Shop.ServiceDefaults.Messaging;
 /// A lost one costs nothing but the relay's next poll.
 /// </summary>
 public sealed partial class OutboxWaker<TDb>(
-    NpgsqlDataSource source, TimeProvider clock, ILogger<OutboxWaker<TDb>> log) : BackgroundService
+    NpgsqlDataSource source, MessagingOptions options, TimeProvider clock, ILogger<OutboxWaker<TDb>> log)
+    : BackgroundService
 {
     internal const string Channel = "outbox";
 
     private const string NotifySql = $"select {Unflushed.Commit}, pg_notify('{Channel}', '')";
 
-    // The relay rests longer after what it was woken for.
-    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(20);
-
     private readonly Channel<bool> _signal = System.Threading.Channels.Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
+    private int _events;
+
     /// <summary>Never blocks and never fails.</summary>
-    public void Wake() => _signal.Writer.TryWrite(true);
+    /// <param name="events">How many the commit has brought.</param>
+    public void Wake(int events)
+    {
+        Interlocked.Add(ref _events, events);
+        _signal.Writer.TryWrite(true);
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -35,8 +40,10 @@ public sealed partial class OutboxWaker<TDb>(
         {
             await foreach (var _ in _signal.Reader.ReadAllAsync(stoppingToken))
             {
+                var events = Interlocked.Exchange(ref _events, 0);
                 await NotifyAsync(stoppingToken);
-                await Task.Delay(Rest, clock, stoppingToken);
+                // The relay rests as long after what it was woken for.
+                await Task.Delay(options.RelayPause(events), clock, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

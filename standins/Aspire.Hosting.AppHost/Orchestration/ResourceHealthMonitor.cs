@@ -21,7 +21,7 @@ internal sealed class ResourceHealthMonitor(
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPauseUntilHealthy = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan PauseWhenHealthy = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan PauseWhenHealthy = TimeSpan.FromSeconds(30);
 
     private readonly Dictionary<IResource, Run> _runs = [];
 
