@@ -15,6 +15,7 @@ internal static class PlaceScenario
         var catalogdb = await shop.ConnectionStringAsync("catalogdb", ct);
         var orderingdb = await shop.ConnectionStringAsync("orderingdb", ct);
         await Databases.AddProductsAsync(catalogdb, products, ct);
+        await Databases.MakeLogFilesAsync(catalogdb, ct);
         Say.Line($"{options.Products} products; registering {options.Concurrency} buyers");
 
         await using var ceiling = await Ceiling.PrepareAsync(Ceiling.FindPgbench(), orderingdb, products, ct);

@@ -58,6 +58,8 @@ internal static partial class ReserveStock
 
     public sealed record ManyResponse(IReadOnlyList<ManyResult> Results);
 
+    private static readonly Response Broken = Response.Refused(Invalid, null, null);
+
     /// <summary>A request on its way into a shared transaction, and the span that caused it, for its event.</summary>
     internal sealed record Call(Request Request, Activity? Cause);
 
@@ -80,33 +82,25 @@ internal static partial class ReserveStock
             $"1 to {MaxReservations} reservations");
         if (errors.Any) return errors.ToProblem();
 
-        var cause = Activity.Current;
-        var results = await Task.WhenAll(request.Reservations!.Select(OneAsync));
-        return TypedResults.Ok(new ManyResponse(results));
-
-        async Task<ManyResult> OneAsync(Request one)
-        {
-            var answer = await VerdictAsync(one);
-            return new(
-                one?.OrderId ?? Guid.Empty, answer.Success, answer.ExpiresAt, answer.Lines, answer.Reason,
-                answer.ProductId, answer.RemainingStock);
-        }
-
-        async Task<Response> VerdictAsync(Request one)
-        {
-            if (Check(one).Any) return Response.Refused(Invalid, null, null);
-            try
-            {
-                return await reservations.RunAsync(new(one, cause), ct);
-            }
-            catch (Exception e) when (!ct.IsCancellationRequested)
-            {
-                // Whatever it was, the others' verdicts are committed and must reach their callers.
-                Failed(log, one.OrderId, e);
-                return Response.Refused(Unavailable, null, null);
-            }
-        }
+        var asked = request.Reservations!;
+        var valid = asked.Select(one => !Check(one).Any).ToArray();
+        var calls = asked.Where((_, i) => valid[i]).Select(one => new Call(one, Activity.Current)).ToArray();
+        var answers = new Queue<SharedCommit<Call, Response>.Answer>(await reservations.RunAllAsync(calls, ct));
+        return TypedResults.Ok(new ManyResponse(
+            [.. asked.Select((one, i) => ResultOf(one, valid[i] ? VerdictOf(one, answers.Dequeue(), log) : Broken))]));
     }
+
+    // Whatever failed one of them, the others' verdicts are committed and must reach their callers.
+    private static Response VerdictOf(Request one, SharedCommit<Call, Response>.Answer answer, ILogger log)
+    {
+        if (answer.Failure is null) return answer.Result!;
+        Failed(log, one.OrderId, answer.Failure);
+        return Response.Refused(Unavailable, null, null);
+    }
+
+    private static ManyResult ResultOf(Request? one, Response answer) => new(
+        one?.OrderId ?? Guid.Empty, answer.Success, answer.ExpiresAt, answer.Lines, answer.Reason, answer.ProductId,
+        answer.RemainingStock);
 
     internal static FieldErrors Check(Request? request)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using Npgsql;
@@ -29,9 +30,17 @@ public sealed class SharedCommit<TItem, TResult>(
     /// </summary>
     public async Task<TResult> RunAsync(TItem item, CancellationToken ct)
     {
-        var pending = new Pending(item, new(TaskCreationOptions.RunContinuationsAsynchronously));
-        await _queue.Writer.WriteAsync(pending, ct);
-        return await pending.Answer.Task.WaitAsync(ct);
+        var answers = await RunAllAsync([item], ct);
+        return answers[0].Get();
+    }
+
+    /// <summary>As <see cref="RunAsync"/> for each item, for one caller, who is woken once, when all have ended.</summary>
+    public async Task<IReadOnlyList<Answer>> RunAllAsync(IReadOnlyList<TItem> items, CancellationToken ct)
+    {
+        if (items.Count == 0) return [];
+        var caller = new Caller(items.Count);
+        for (var i = 0; i < items.Count; i++) await _queue.Writer.WriteAsync(new(items[i], caller, i), ct);
+        return await caller.Answers.WaitAsync(ct);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -50,7 +59,7 @@ public sealed class SharedCommit<TItem, TResult>(
         }
         finally
         {
-            foreach (var left in batch) left.Answer.TrySetCanceled(CancellationToken.None);
+            foreach (var left in batch) left.End(Answer.Cancelled);
             CancelQueued();
         }
     }
@@ -65,7 +74,7 @@ public sealed class SharedCommit<TItem, TResult>(
     private void CancelQueued()
     {
         _queue.Writer.TryComplete();
-        while (_queue.Reader.TryRead(out var pending)) pending.Answer.TrySetCanceled(CancellationToken.None);
+        while (_queue.Reader.TryRead(out var pending)) pending.End(Answer.Cancelled);
     }
 
     private async Task FlushAsync(List<Pending> batch, CancellationToken ct)
@@ -77,7 +86,7 @@ public sealed class SharedCommit<TItem, TResult>(
         catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
         {
             // A refusal of one item alone is its answer; a lost connection may have been lost after its COMMIT.
-            if (batch.Count == 1 && !IsOutage(e)) batch[0].Answer.TrySetException(e);
+            if (batch.Count == 1 && !IsOutage(e)) batch[0].End(new(default, e));
             else await RunOneByOneAsync(batch, ct);
         }
     }
@@ -92,11 +101,11 @@ public sealed class SharedCommit<TItem, TResult>(
             }
             catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
             {
-                batch[i].Answer.TrySetException(e);
+                batch[i].End(new(default, e));
                 if (!IsOutage(e)) continue;
 
                 // The others would only wait for the same unreachable database, and new callers behind them.
-                foreach (var rest in batch.Skip(i + 1)) rest.Answer.TrySetException(e);
+                foreach (var rest in batch.Skip(i + 1)) rest.End(new(default, e));
                 return;
             }
         }
@@ -112,8 +121,45 @@ public sealed class SharedCommit<TItem, TResult>(
             throw new InvalidOperationException($"{batch.Count} items were flushed and {results.Count} answered.");
         }
 
-        for (var i = 0; i < batch.Count; i++) batch[i].Answer.TrySetResult(results[i]);
+        for (var i = 0; i < batch.Count; i++) batch[i].End(new(results[i], null));
     }
 
-    private sealed record Pending(TItem Item, TaskCompletionSource<TResult> Answer);
+    /// <summary>How one item ended.</summary>
+    /// <param name="Failure">Null where there is a result.</param>
+    public sealed record Answer(TResult? Result, Exception? Failure)
+    {
+        internal static Answer Cancelled => new(default, new TaskCanceledException());
+
+        /// <summary>The result; throws what the item failed with.</summary>
+        public TResult Get()
+        {
+            if (Failure is not null) ExceptionDispatchInfo.Throw(Failure);
+            return Result!;
+        }
+    }
+
+    private readonly record struct Pending(TItem Item, Caller Caller, int Index)
+    {
+        public void End(Answer answer) => Caller.End(Index, answer);
+    }
+
+    private sealed class Caller(int items)
+    {
+        private readonly Answer?[] _answers = new Answer?[items];
+
+        private readonly TaskCompletionSource<IReadOnlyList<Answer>> _all =
+            new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        private int _open = items;
+
+        public Task<IReadOnlyList<Answer>> Answers => _all.Task;
+
+        /// <summary>The first answer counts. Never called for one item from two threads.</summary>
+        public void End(int index, Answer answer)
+        {
+            if (_answers[index] is not null) return;
+            _answers[index] = answer;
+            if (Interlocked.Decrement(ref _open) == 0) _all.SetResult(_answers!);
+        }
+    }
 }

@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
@@ -228,6 +230,45 @@ public sealed class ReserveStockTests(CatalogFixture shop) : IClassFixture<Catal
         Assert.Equal((3, 3), await LevelAsync(product));
         await commits.StopAsync(CancellationToken.None);
         await shop.AssertSumsAsync();
+    }
+
+    [Fact]
+    public async Task A_release_that_commits_while_a_batch_decides_refuses_its_own_order_only()
+    {
+        var product = await shop.ProductAsync(units: 3);
+        var calls = Enumerable.Range(0, 3).Select(_ => new ReserveStock.Call(Wants((product, 1)), null)).ToArray();
+
+        // The tombstone that a release leaves is not committed yet, so the batch does not know of it and waits at it.
+        await using var connection = await shop.Db.Source.OpenConnectionAsync();
+        await using var release = await connection.BeginTransactionAsync();
+        await connection.ExecuteAsync(
+            """
+            insert into reservations (order_id, status, created_at, ended_at) values (@id, 'RELEASED', now(), now())
+            """,
+            new { id = calls[1].Request.OrderId });
+        var deciding = ReserveMany.FlushAsync(shop.Db, calls, CancellationToken.None);
+        await WaitForWaiterAsync(connection);
+        await release.CommitAsync();
+
+        var answers = await deciding;
+        Assert.Equal([true, false, true], answers.Select(answer => answer.Success));
+        Assert.Equal(ReserveStock.HoldEnded, answers[1].Reason);
+        Assert.Equal((3, 2), await LevelAsync(product));
+        await shop.AssertSumsAsync();
+    }
+
+    /// <summary>Until another transaction waits for a row of this connection's.</summary>
+    private static async Task WaitForWaiterAsync(NpgsqlConnection connection)
+    {
+        const string waitersSql = """
+            select count(*) from pg_locks where not granted and transactionid = pg_current_xact_id()::xid
+            """;
+        var patience = Stopwatch.StartNew();
+        while (await connection.ExecuteScalarAsync<long>(waitersSql) == 0)
+        {
+            Assert.True(patience.Elapsed < TimeSpan.FromSeconds(10), "Nobody waits for the row.");
+            await Task.Delay(10);
+        }
     }
 
     private async Task<string> InvalidFieldAsync(ReserveStock.Request request)

@@ -57,6 +57,25 @@ public sealed class SharedCommitTests(KernelDatabase databases) : KernelTests(da
         await shared.StopAsync(CancellationToken.None);
     }
 
+    [Fact]
+    public async Task A_caller_with_many_items_hears_of_each_and_of_the_poisoned_one_how_it_failed()
+    {
+        await using var process = await KernelProcess.StartAsync(Databases, Prefix, _ => { });
+        using var shared = Effects(process.Database, () => Task.CompletedTask);
+        await shared.StartAsync(CancellationToken.None);
+        var ids = Enumerable.Range(0, 20).Select(_ => Guid.CreateVersion7()).ToArray();
+
+        Assert.Empty(await shared.RunAllAsync([], CancellationToken.None));
+        var answers = await shared.RunAllAsync(
+            [.. ids.Select((id, i) => new Item(id, i == 7 ? "poison" : "fine"))], CancellationToken.None);
+
+        Assert.IsType<Npgsql.PostgresException>(answers[7].Failure);
+        var fine = ids.Where((_, i) => i != 7).ToArray();
+        Assert.Equal(fine, answers.Where((_, i) => i != 7).Select(answer => answer.Get()));
+        Assert.Equal(fine.Order(), (await EffectsAsync(ids)).Select(effect => effect.EventId).Order());
+        await shared.StopAsync(CancellationToken.None);
+    }
+
     // One item alone once failed where one of many was run again.
     [Theory]
     [InlineData(1)]
