@@ -34,7 +34,7 @@ public sealed class SharedCommit<TItem, TResult>(
         return answers[0].Get();
     }
 
-    /// <summary>As <see cref="RunAsync"/> for each item, for one caller, who is woken once, when all have ended.</summary>
+    /// <summary>As <see cref="RunAsync"/> for each item, and wakes the caller once, when all have ended.</summary>
     public async Task<IReadOnlyList<Answer>> RunAllAsync(IReadOnlyList<TItem> items, CancellationToken ct)
     {
         if (items.Count == 0) return [];

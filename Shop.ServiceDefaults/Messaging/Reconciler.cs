@@ -18,6 +18,10 @@ internal sealed partial class Reconciler(
     private const int PageSize = 5_000;
     private const int MaxRepublished = 1_000;
 
+    // By group, up to where its slots were whole when this process last looked. Under load counting the same minutes
+    // every few seconds would cost more than carrying their events.
+    private readonly Dictionary<string, DateTimeOffset> _seenWhole = [];
+
     /// <summary>One run. Answers how many events were published again.</summary>
     public async Task<int> RunAsync(CancellationToken ct)
     {
@@ -33,7 +37,8 @@ internal sealed partial class Reconciler(
     private async Task<int> ReconcileAsync(CancellationToken ct)
     {
         var now = clock.GetUtcNow();
-        var olderThan = EventIdBound.At(now - TimeSpan.FromSeconds(options.ReconcileAgeSeconds));
+        var due = now - TimeSpan.FromSeconds(options.ReconcileAgeSeconds);
+        var olderThan = EventIdBound.At(due);
         // Read before the streams are looked at: what it covers was added to them before.
         var publishedUpTo = new Dictionary<IOutboxSource, long>();
         foreach (var source in sources) publishedUpTo[source] = await source.PublishedUpToAsync(ct);
@@ -44,24 +49,43 @@ internal sealed partial class Reconciler(
         {
             if (await group.ProgressAsync(ct) is not { } progress) continue;
 
-            var shortSlots = await ShortAsync(group, progress, now, written, ct);
+            var (from, until) = Window(group, progress, due, now);
+            var shortSlots = await ShortAsync(group, progress, from, until, written, ct);
             foreach (var slot in shortSlots)
             {
                 await FindLostAsync(group, progress, slot, olderThan, publishedUpTo, lost, ct);
             }
 
-            await MoveOnAsync(group, progress, shortSlots, now, ct);
+            var whole = Earlier(Slots.Of(due), until);
+            if (shortSlots.Count > 0) whole = Earlier(whole, shortSlots[0].Slot);
+            _seenWhole[group.Name] = whole;
+            await MoveOnAsync(group, progress, Earlier(whole, Closed(now)), ct);
         }
 
         return await RepublishAsync(lost, ct);
     }
 
-    /// <summary>Slots and types of which the group has fewer events than there are.</summary>
-    private async Task<List<SlotCount>> ShortAsync(
-        IConsumerGroup group, GroupProgress progress, DateTimeOffset now, WrittenCounts written, CancellationToken ct)
+    /// <summary>
+    /// The slots to look at: up to the one that is due in part, from the first that was not whole. When a slot closes,
+    /// all from there on are looked at again, for what was committed late.
+    /// </summary>
+    private (DateTimeOffset From, DateTimeOffset Until) Window(
+        IConsumerGroup group, GroupProgress progress, DateTimeOffset due, DateTimeOffset now)
     {
         var from = progress.WholeUntil;
-        var until = Earlier(from + (MaxSlots * Slots.Length), now + Slots.Length);
+        if (Closed(now) <= from && _seenWhole.TryGetValue(group.Name, out var seen) && seen > from) from = seen;
+        return (from, Earlier(from + (MaxSlots * Slots.Length), Slots.Of(due) + Slots.Length));
+    }
+
+    /// <summary>Slots before this can get no more events.</summary>
+    private DateTimeOffset Closed(DateTimeOffset now) =>
+        Slots.Of(now - TimeSpan.FromSeconds(options.SlotClosedAfterSeconds));
+
+    /// <summary>Slots and types of which the group has fewer events than there are.</summary>
+    private async Task<List<SlotCount>> ShortAsync(
+        IConsumerGroup group, GroupProgress progress, DateTimeOffset from, DateTimeOffset until,
+        WrittenCounts written, CancellationToken ct)
+    {
         var expected = new Dictionary<(DateTimeOffset, string), long>();
         foreach (var source in sources)
         {
@@ -111,14 +135,9 @@ internal sealed partial class Reconciler(
     }
 
     /// <summary>A slot that can get no more events and lacks none is done with.</summary>
-    private async Task MoveOnAsync(
-        IConsumerGroup group, GroupProgress progress, List<SlotCount> shortSlots, DateTimeOffset now,
-        CancellationToken ct)
+    private static async Task MoveOnAsync(
+        IConsumerGroup group, GroupProgress progress, DateTimeOffset whole, CancellationToken ct)
     {
-        var closed = Slots.Of(now - TimeSpan.FromSeconds(options.SlotClosedAfterSeconds));
-        var looked = progress.WholeUntil + (MaxSlots * Slots.Length);
-        var whole = Earlier(closed, looked);
-        if (shortSlots.Count > 0) whole = Earlier(whole, shortSlots[0].Slot);
         if (whole > progress.WholeUntil) await group.SetWholeUntilAsync(whole, ct);
     }
 
