@@ -45,7 +45,7 @@ internal static class Databases
     /// </summary>
     public static async Task MakeLogFilesAsync(string database, CancellationToken ct)
     {
-        const int files = 24; // More than any scenario's stretch of load fills.
+        const int files = 24; // For some 90,000 orders with their events; a longer run makes its own again.
         await using var connection = new NpgsqlConnection(database);
         await connection.OpenAsync(ct);
         await using var fill = new NpgsqlCommand(

@@ -11,6 +11,10 @@ internal sealed class NativePostgres
 {
     private const int OldServerGoneSeconds = 20;
 
+    // In bytes, of each connection's server process.
+    private const string KeptMemory = "33554432";
+    private const string MemoryStep = "1048576";
+
     private readonly string _binaries;
     private readonly string? _user;
     private readonly string _folder;
@@ -36,7 +40,11 @@ internal sealed class NativePostgres
             "postgres", "-D", postgres._cluster, "-p", port.ToString(CultureInfo.InvariantCulture),
             "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
             "-c", $"max_connections={maxConnections}", "-c", "fsync=on");
-        return new NativeServer(command, postgres._folder, arguments, postgres.PrepareAsync);
+        return new NativeServer(command, postgres._folder, arguments, postgres.PrepareAsync)
+        {
+            // Else glibc gives the memory of each statement back to the kernel and asks for it again for the next.
+            Environment = [("MALLOC_TRIM_THRESHOLD_", KeptMemory), ("MALLOC_TOP_PAD_", MemoryStep)],
+        };
     }
 
     private async Task PrepareAsync(ILogger logger, CancellationToken ct)

@@ -8,7 +8,10 @@ namespace Shop.AppHost.Infrastructure;
 
 /// <summary>One server as a process: what to start, and what has to be there before it starts.</summary>
 internal sealed record NativeServer(
-    string Command, string Folder, string[] Arguments, Func<ILogger, CancellationToken, Task> PrepareAsync);
+    string Command, string Folder, string[] Arguments, Func<ILogger, CancellationToken, Task> PrepareAsync)
+{
+    public (string Name, string Value)[] Environment { get; init; } = [];
+}
 
 internal static class NativeServerExtensions
 {
@@ -44,6 +47,10 @@ internal static class NativeServerExtensions
         var announced = false;
         builder.AddExecutable($"{server.Resource.Name}-process", native.Command, native.Folder, native.Arguments)
             .WithParentRelationship(server)
+            .WithEnvironment(context =>
+            {
+                foreach (var (name, value) in native.Environment) context.EnvironmentVariables[name] = value;
+            })
             .OnBeforeResourceStarted(async (process, started, ct) =>
             {
                 var logger = started.Services.GetRequiredService<ResourceLoggerService>().GetLogger(process);

@@ -58,7 +58,7 @@ internal static partial class ReserveStock
 
     public sealed record ManyResponse(IReadOnlyList<ManyResult> Results);
 
-    private static readonly Response Broken = Response.Refused(Invalid, null, null);
+    private static readonly Response AsInvalid = Response.Refused(Invalid, null, null);
 
     /// <summary>A request on its way into a shared transaction, and the span that caused it, for its event.</summary>
     internal sealed record Call(Request Request, Activity? Cause);
@@ -86,8 +86,8 @@ internal static partial class ReserveStock
         var valid = asked.Select(one => !Check(one).Any).ToArray();
         var calls = asked.Where((_, i) => valid[i]).Select(one => new Call(one, Activity.Current)).ToArray();
         var answers = new Queue<SharedCommit<Call, Response>.Answer>(await reservations.RunAllAsync(calls, ct));
-        return TypedResults.Ok(new ManyResponse(
-            [.. asked.Select((one, i) => ResultOf(one, valid[i] ? VerdictOf(one, answers.Dequeue(), log) : Broken))]));
+        var verdicts = valid.Select((isValid, i) => isValid ? VerdictOf(asked[i], answers.Dequeue(), log) : AsInvalid);
+        return TypedResults.Ok(new ManyResponse([.. asked.Zip(verdicts, ResultOf)]));
     }
 
     // Whatever failed one of them, the others' verdicts are committed and must reach their callers.

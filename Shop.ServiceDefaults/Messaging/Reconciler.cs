@@ -59,7 +59,9 @@ internal sealed partial class Reconciler(
             var whole = Earlier(Slots.Of(due), until);
             if (shortSlots.Count > 0) whole = Earlier(whole, shortSlots[0].Slot);
             _seenWhole[group.Name] = whole;
-            await MoveOnAsync(group, progress, Earlier(whole, Closed(now)), ct);
+            // A slot that can get no more events and lacks none is done with.
+            var done = Earlier(whole, Closed(now));
+            if (done > progress.WholeUntil) await group.SetWholeUntilAsync(done, ct);
         }
 
         return await RepublishAsync(lost, ct);
@@ -132,13 +134,6 @@ internal sealed partial class Reconciler(
                 after = page[^1];
             }
         }
-    }
-
-    /// <summary>A slot that can get no more events and lacks none is done with.</summary>
-    private static async Task MoveOnAsync(
-        IConsumerGroup group, GroupProgress progress, DateTimeOffset whole, CancellationToken ct)
-    {
-        if (whole > progress.WholeUntil) await group.SetWholeUntilAsync(whole, ct);
     }
 
     private async Task<int> RepublishAsync(
