@@ -42,11 +42,13 @@ internal static class Buying
 
     /// <summary>A product on sale of which there are plenty, another one at each call: tests share the shop.</summary>
     /// <param name="atMost">For who wants to order more than there is: a line takes no more than 10,000.</param>
-    public static async Task<Guid> PlentifulProductAsync(this ShopApp shop, long atMost = long.MaxValue)
+    public static async Task<Guid> PlentifulProductAsync(
+        this ShopApp shop, long atLeast = 100, long atMost = long.MaxValue)
     {
         var products = await shop.Catalog.AskAsync("/products?limit=100");
         var plentiful = products.Body.GetProperty("items").EnumerateArray()
-            .Where(product => product.GetProperty("available").GetInt64() is >= 100 and var units && units <= atMost)
+            .Where(product =>
+                product.GetProperty("available").GetInt64() is var units && units >= atLeast && units <= atMost)
             .Select(product => product.GetProperty("id").GetGuid())
             .ToArray();
         return plentiful[Interlocked.Increment(ref _picked) % plentiful.Length];
