@@ -18,10 +18,6 @@ internal sealed partial class Reconciler(
     private const int PageSize = 5_000;
     private const int MaxRepublished = 1_000;
 
-    // By group, up to where its slots were whole when this process last looked. Under load counting the same minutes
-    // every few seconds would cost more than carrying their events.
-    private readonly Dictionary<string, DateTimeOffset> _seenWhole = [];
-
     /// <summary>One run. Answers how many events were published again.</summary>
     public async Task<int> RunAsync(CancellationToken ct)
     {
@@ -49,45 +45,28 @@ internal sealed partial class Reconciler(
         {
             if (await group.ProgressAsync(ct) is not { } progress) continue;
 
-            var (from, until) = Window(group, progress, due, now);
-            var shortSlots = await ShortAsync(group, progress, from, until, written, ct);
+            // Up to the slot that is due in part: of those behind it nothing is.
+            var until = Earlier(progress.WholeUntil + (MaxSlots * Slots.Length), Slots.Of(due) + Slots.Length);
+            var shortSlots = await ShortAsync(group, progress, until, written, ct);
             foreach (var slot in shortSlots)
             {
                 await FindLostAsync(group, progress, slot, olderThan, publishedUpTo, lost, ct);
             }
 
-            var whole = Earlier(Slots.Of(due), until);
-            if (shortSlots.Count > 0) whole = Earlier(whole, shortSlots[0].Slot);
-            _seenWhole[group.Name] = whole;
             // A slot that can get no more events and lacks none is done with.
-            var done = Earlier(whole, Closed(now));
+            var done = Earlier(Slots.Of(now - TimeSpan.FromSeconds(options.SlotClosedAfterSeconds)), until);
+            if (shortSlots.Count > 0) done = Earlier(done, shortSlots[0].Slot);
             if (done > progress.WholeUntil) await group.SetWholeUntilAsync(done, ct);
         }
 
         return await RepublishAsync(lost, ct);
     }
 
-    /// <summary>
-    /// The slots to look at: up to the one that is due in part, from the first that was not whole. When a slot closes,
-    /// all from there on are looked at again, for what was committed late.
-    /// </summary>
-    private (DateTimeOffset From, DateTimeOffset Until) Window(
-        IConsumerGroup group, GroupProgress progress, DateTimeOffset due, DateTimeOffset now)
-    {
-        var from = progress.WholeUntil;
-        if (Closed(now) <= from && _seenWhole.TryGetValue(group.Name, out var seen) && seen > from) from = seen;
-        return (from, Earlier(from + (MaxSlots * Slots.Length), Slots.Of(due) + Slots.Length));
-    }
-
-    /// <summary>Slots before this can get no more events.</summary>
-    private DateTimeOffset Closed(DateTimeOffset now) =>
-        Slots.Of(now - TimeSpan.FromSeconds(options.SlotClosedAfterSeconds));
-
     /// <summary>Slots and types of which the group has fewer events than there are.</summary>
     private async Task<List<SlotCount>> ShortAsync(
-        IConsumerGroup group, GroupProgress progress, DateTimeOffset from, DateTimeOffset until,
-        WrittenCounts written, CancellationToken ct)
+        IConsumerGroup group, GroupProgress progress, DateTimeOffset until, WrittenCounts written, CancellationToken ct)
     {
+        var from = progress.WholeUntil;
         var expected = new Dictionary<(DateTimeOffset, string), long>();
         foreach (var source in sources)
         {

@@ -21,14 +21,13 @@ public sealed class ReconcilerTests
         NullLogger<Reconciler>.Instance);
 
     [Fact]
-    public async Task A_slot_that_was_whole_is_counted_again_only_when_it_closes()
+    public async Task A_slot_is_counted_until_it_closes()
     {
         await RunAsync(minute: 10, second: 40);
-        await RunAsync(minute: 10, second: 45);
         await RunAsync(minute: 11, second: 5); // The slot of 10:08 has closed.
         await RunAsync(minute: 11, second: 10);
 
-        Assert.Equal([(8, 11), (10, 11), (8, 11), (10, 11)], _source.Counted);
+        Assert.Equal([(8, 11), (8, 11), (9, 11)], _source.Counted);
         Assert.Equal(Ten.AddMinutes(9), _group.WholeUntil);
     }
 
@@ -38,7 +37,7 @@ public sealed class ReconcilerTests
         await RunAsync(minute: 10, second: 20);
         await RunAsync(minute: 10, second: 31);
 
-        Assert.Equal([(8, 10), (9, 11)], _source.Counted);
+        Assert.Equal([(8, 10), (8, 11)], _source.Counted);
     }
 
     private Task RunAsync(int minute, int second)
