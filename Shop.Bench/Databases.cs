@@ -46,8 +46,7 @@ internal static class Databases
     public static async Task MakeLogFilesAsync(string database, CancellationToken ct)
     {
         const int files = 24; // For some 90,000 orders with their events; a longer run makes its own again.
-        await using var connection = new NpgsqlConnection(database);
-        await connection.OpenAsync(ct);
+        await using var connection = await OpenAsync(database, ct);
         await using var fill = new NpgsqlCommand(
             "select pg_logical_emit_message(false, 'bench', ''), pg_switch_wal() from generate_series(1, $1)",
             connection) { Parameters = { new() { Value = files } } };

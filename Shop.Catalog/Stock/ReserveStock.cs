@@ -93,7 +93,7 @@ internal static partial class ReserveStock
     // Whatever failed one of them, the others' verdicts are committed and must reach their callers.
     private static Response VerdictOf(Request one, SharedCommit<Call, Response>.Answer answer, ILogger log)
     {
-        if (answer.Failure is null) return answer.Result!;
+        if (answer.Failure is null) return answer.Value!;
         Failed(log, one.OrderId, answer.Failure);
         return Response.Refused(Unavailable, null, null);
     }

@@ -125,16 +125,17 @@ public sealed class SharedCommit<TItem, TResult>(
     }
 
     /// <summary>How one item ended.</summary>
-    /// <param name="Failure">Null where there is a result.</param>
-    public sealed record Answer(TResult? Result, Exception? Failure)
+    /// <param name="Value">What the flush answered for it.</param>
+    /// <param name="Failure">Null where there is a value.</param>
+    public sealed record Answer(TResult? Value, Exception? Failure)
     {
         internal static Answer Cancelled => new(default, new TaskCanceledException());
 
-        /// <summary>The result; throws what the item failed with.</summary>
+        /// <summary>The value; throws what the item failed with.</summary>
         public TResult Get()
         {
             if (Failure is not null) ExceptionDispatchInfo.Throw(Failure);
-            return Result!;
+            return Value!;
         }
     }
 
