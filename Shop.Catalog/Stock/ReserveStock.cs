@@ -85,9 +85,14 @@ internal static partial class ReserveStock
         var asked = request.Reservations!;
         var valid = asked.Select(one => !Check(one).Any).ToArray();
         var calls = asked.Where((_, i) => valid[i]).Select(one => new Call(one, Activity.Current)).ToArray();
-        var answers = new Queue<SharedCommit<Call, Response>.Answer>(await reservations.RunAllAsync(calls, ct));
-        var verdicts = valid.Select((isValid, i) => isValid ? VerdictOf(asked[i], answers.Dequeue(), log) : AsInvalid);
-        return TypedResults.Ok(new ManyResponse([.. asked.Zip(verdicts, ResultOf)]));
+        var answers = await reservations.RunAllAsync(calls, ct);
+        var results = new ManyResult[asked.Count];
+        for (int i = 0, answered = 0; i < results.Length; i++)
+        {
+            results[i] = ResultOf(asked[i], valid[i] ? VerdictOf(asked[i], answers[answered++], log) : AsInvalid);
+        }
+
+        return TypedResults.Ok(new ManyResponse(results));
     }
 
     // Whatever failed one of them, the others' verdicts are committed and must reach their callers.

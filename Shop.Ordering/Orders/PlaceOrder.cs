@@ -167,8 +167,7 @@ internal static class PlaceOrder
         }
         catch (DatabaseBusyException) when (order.IdempotencyKey is not null)
         {
-            // Nothing was kept, so the key is still good: its next try takes up the same hold. Without one, Catalog's
-            // sweep asks about the hold, hears RELEASE and gives it back.
+            // The key is still good: its next try takes up the same hold, or finds the order if it was kept after all.
             throw;
         }
         catch (Exception e) when (e is not OperationCanceledException)

@@ -79,7 +79,7 @@ public sealed class Database<TDb>(
         {
             // A value that Bind refuses while its statement is being prepared leaves Npgsql with a prepared statement
             // whose columns it never read: the next one to run it, an innocent, would fail.
-            await transaction.RollbackAsync(ct);
+            await transaction.RollbackAsync(CancellationToken.None);
             connection.UnprepareAll(); // There is no asynchronous one.
             throw;
         }

@@ -9,7 +9,8 @@ namespace Shop.ServiceDefaults.Data;
 /// Many requests, one transaction. Callers queue their item; one flusher takes what has arrived while the last flush
 /// was committing and runs it as one batch, so a lone item waits for nobody and there is no timer. When a batch fails,
 /// its items are run one by one, so that one bad item fails only its own caller; a lone item is run again only where
-/// its connection was lost, perhaps after its COMMIT. A database that is away fails all.
+/// its connection was lost, perhaps after its COMMIT. A database that is away, or a lock that is not given, fails all
+/// that are left.
 /// </summary>
 /// <param name="flush">
 /// Commits a batch and answers a result for every item, in order. It must be idempotent by the items' ids: after a
@@ -39,7 +40,20 @@ public sealed class SharedCommit<TItem, TResult>(
     {
         if (items.Count == 0) return [];
         var caller = new Caller(items.Count);
-        for (var i = 0; i < items.Count; i++) await _queue.Writer.WriteAsync(new(items[i], caller, i), ct);
+        var queued = 0;
+        try
+        {
+            for (; queued < items.Count; queued++)
+            {
+                await _queue.Writer.WriteAsync(new(items[queued], caller, queued), ct);
+            }
+        }
+        catch (ChannelClosedException)
+        {
+            // The host stops. Those that were queued before may be committed, and their answers count.
+            for (var i = queued; i < items.Count; i++) caller.End(i, Answer.Cancelled);
+        }
+
         return await caller.Answers.WaitAsync(ct);
     }
 
@@ -102,16 +116,19 @@ public sealed class SharedCommit<TItem, TResult>(
             catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
             {
                 batch[i].End(new(default, e));
-                if (!IsOutage(e)) continue;
+                if (!IsOutage(e) && e is not DatabaseBusyException) continue;
 
-                // The others would only wait for the same unreachable database, and new callers behind them.
+                // The others would only wait for the same unreachable database or perhaps the same lock, as long as
+                // this one did, and new callers behind them.
                 foreach (var rest in batch.Skip(i + 1)) rest.End(new(default, e));
                 return;
             }
         }
     }
 
-    private static bool IsOutage(Exception e) => e is NpgsqlException and not PostgresException;
+    // A server that shuts down may say so after it has committed.
+    private static bool IsOutage(Exception e) => e is NpgsqlException and (not PostgresException
+        or PostgresException { SqlState: PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown });
 
     private async Task AnswerAsync(List<Pending> batch, CancellationToken ct)
     {

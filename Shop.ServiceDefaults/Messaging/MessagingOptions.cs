@@ -14,7 +14,8 @@ public sealed class MessagingOptions
     public int RelayBatch { get; set; } = 500;
 
     /// <summary>
-    /// How long the relay waits for a notification before it looks by itself: only a lost one waits that long.
+    /// How long the relay waits for a notification before it looks by itself: after a lost one, or for a stream that
+    /// is full, it takes that long.
     /// </summary>
     public int RelayPollMilliseconds { get; set; } = 500;
 

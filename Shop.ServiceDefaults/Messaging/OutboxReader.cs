@@ -48,7 +48,7 @@ internal sealed class OutboxReader(NpgsqlConnection connection)
     /// </summary>
     public async Task<long> DecidedAsync(long after, CancellationToken ct)
     {
-        // Twenty looks a second are no part of any trace.
+        // Looks come many times a second, and are no part of any trace.
         using var quiet = SuppressInstrumentationScope.Begin();
         using var answer = await connection.QueryMultipleAsync(
             new CommandDefinition(HorizonSql, cancellationToken: ct));

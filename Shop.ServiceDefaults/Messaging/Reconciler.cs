@@ -67,6 +67,8 @@ internal sealed partial class Reconciler(
         IConsumerGroup group, GroupProgress progress, DateTimeOffset until, WrittenCounts written, CancellationToken ct)
     {
         var from = progress.WholeUntil;
+        if (from >= until) return [];
+
         var expected = new Dictionary<(DateTimeOffset, string), long>();
         foreach (var source in sources)
         {

@@ -127,11 +127,8 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
     }
 
     public async Task<string> ConnectionToAsync(string name) =>
-        new NpgsqlConnectionStringBuilder(await ConnectionStringAsync("orderingdb"))
-        {
-            Database = name,
-            Pooling = false,
-        }.ConnectionString;
+        new NpgsqlConnectionStringBuilder(await ConnectionStringAsync("orderingdb")) { Database = name }
+            .ConnectionString;
 
     public static async Task ExecuteAsync(string connectionString, string sql)
     {

@@ -1,3 +1,4 @@
+using Npgsql;
 using Shop.ServiceDefaults.Data;
 using Shop.Tests.ServiceDefaults.Messaging;
 
@@ -49,7 +50,7 @@ public sealed class SharedCommitTests(KernelDatabase databases) : KernelTests(da
 
         for (var i = 0; i < callers.Length; i++)
         {
-            if (i == 17) await Assert.ThrowsAsync<Npgsql.PostgresException>(() => callers[17]);
+            if (i == 17) await Assert.ThrowsAsync<PostgresException>(() => callers[17]);
             else Assert.Equal(ids[i], await callers[i]);
         }
 
@@ -69,7 +70,7 @@ public sealed class SharedCommitTests(KernelDatabase databases) : KernelTests(da
         var answers = await shared.RunAllAsync(
             [.. ids.Select((id, i) => new Item(id, i == 7 ? "poison" : "fine"))], CancellationToken.None);
 
-        Assert.IsType<Npgsql.PostgresException>(answers[7].Failure);
+        Assert.IsType<PostgresException>(answers[7].Failure);
         var fine = ids.Where((_, i) => i != 7).ToArray();
         Assert.Equal(fine, answers.Where((_, i) => i != 7).Select(answer => answer.Get()));
         Assert.Equal(fine.Order(), (await EffectsAsync(ids)).Select(effect => effect.EventId).Order());
@@ -113,6 +114,67 @@ public sealed class SharedCommitTests(KernelDatabase databases) : KernelTests(da
         await shared.StopAsync(CancellationToken.None);
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting.WaitAsync(TimeSpan.FromSeconds(10)));
+    }
+
+    [Fact]
+    public async Task A_stop_answers_a_caller_with_more_items_than_fit_the_queue_for_each_of_them()
+    {
+        var flushed = new TaskCompletionSource();
+        using var shared = new SharedCommit<int, int>(async (items, ct) =>
+        {
+            if (items.Contains(5_999)) throw new InvalidOperationException("It should not have come so far.");
+            if (!items.Contains(0)) await Task.Delay(Timeout.Infinite, ct);
+            flushed.TrySetResult();
+            return [.. items];
+        });
+        await shared.StartAsync(CancellationToken.None);
+        var waiting = shared.RunAllAsync([.. Enumerable.Range(0, 6_000)], CancellationToken.None);
+        await flushed.Task;
+
+        await shared.StopAsync(CancellationToken.None);
+
+        var answers = await waiting.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.Equal(0, answers[0].Get());
+        Assert.Throws<TaskCanceledException>(() => answers[5_999].Get());
+    }
+
+    [Fact]
+    public async Task A_lock_that_is_not_given_is_waited_for_once_and_not_by_each_item_of_the_batch()
+    {
+        var alone = 0;
+        var queued = new TaskCompletionSource();
+        using var shared = new SharedCommit<int, int>(async (items, ct) =>
+        {
+            await queued.Task.WaitAsync(ct);
+            if (items.Count > 1) throw new DatabaseBusyException(new TimeoutException());
+            if (Interlocked.Increment(ref alone) > 5) throw new DatabaseBusyException(new TimeoutException());
+            return [.. items];
+        });
+        await shared.StartAsync(CancellationToken.None);
+        var waiting = shared.RunAllAsync([.. Enumerable.Range(0, 20)], CancellationToken.None);
+        queued.SetResult();
+
+        var answers = await waiting.WaitAsync(TimeSpan.FromSeconds(10));
+
+        Assert.Equal(6, alone);
+        Assert.Equal([0, 1, 2, 3, 4], answers.Take(5).Select(answer => answer.Get()));
+        Assert.All(answers.Skip(5), answer => Assert.IsType<DatabaseBusyException>(answer.Failure));
+        await shared.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task A_server_that_shuts_down_after_the_commit_has_committed_and_the_lone_item_hears_so()
+    {
+        var runs = 0;
+        using var shared = new SharedCommit<int, int>((items, _) => ++runs == 1
+            ? throw new PostgresException("terminating connection", "FATAL", "FATAL", PostgresErrorCodes.AdminShutdown)
+            : Task.FromResult<IReadOnlyList<int>>([.. items]));
+        await shared.StartAsync(CancellationToken.None);
+
+        Assert.Equal(7, await shared.RunAsync(7, CancellationToken.None));
+
+        Assert.Equal(2, runs);
+        await shared.StopAsync(CancellationToken.None);
     }
 
     private static SharedCommit<Item, Guid> Effects(Database<KernelDb> database, Func<Task> before) => new(

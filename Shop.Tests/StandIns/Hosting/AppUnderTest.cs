@@ -1,5 +1,6 @@
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Orchestration;
 using Aspire.Hosting.Testing;
 using SampleHost;
 
@@ -26,7 +27,8 @@ internal static class AppUnderTest
 
     public static IResourceBuilder<ExecutableResource> AddShell(
         this IDistributedApplicationBuilder builder, string name, string script) =>
-        builder.AddExecutable(name, "sh", "/", "-c", script);
+        // A shell in the background of another one is started with SIGINT ignored, which it cannot undo.
+        builder.AddExecutable(name, "sh", "/", "-c", script).WithAnnotation(StopSignal.Terminate);
 
     public static Task<ResourceEvent> UntilAsync(
         this DistributedApplication app, string name, Func<CustomResourceSnapshot, bool> reached) =>

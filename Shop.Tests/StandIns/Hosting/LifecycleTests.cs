@@ -137,10 +137,12 @@ public sealed class LifecycleTests
         var app = await AppUnderTest.StartAsync(builder =>
         {
             builder.AddShell("polite", "exec sleep 1000");
-            builder.AddShell("stubborn", "trap '' INT TERM; while true; do sleep 1; done");
+            builder.AddShell("stubborn", "trap '' TERM; echo deaf; while true; do sleep 1; done");
         });
         var polite = await app.UntilAsync("polite", KnownResourceStates.Running);
         var stubborn = await app.UntilAsync("stubborn", KnownResourceStates.Running);
+        await AppUnderTest.EventuallyAsync(
+            async () => (await app.LinesAsync(stubborn.Resource)).Contains("deaf"), "it ignores what it is asked");
 
         await app.StopAsync();
 
