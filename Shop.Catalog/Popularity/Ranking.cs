@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Dapper;
 using Microsoft.AspNetCore.WebUtilities;
 using Shop.Catalog.Caching;
 using Shop.ServiceDefaults.Data;
@@ -109,8 +108,8 @@ internal sealed class Ranking(Database<CatalogDb> db, RedisCache cache, Populari
 
     private async Task<Ranked[]> ReadAsync(RankingQuestion question)
     {
-        await using var connection = await db.Source.OpenConnectionAsync();
-        return [.. await connection.QueryAsync<Ranked>(Sql, new
+        // Of all who wait for it, whoever gives up must not take it from the others.
+        var ranked = await db.QueryAsync<Ranked>(Sql, new
         {
             question.Days,
             question.Weekday,
@@ -121,6 +120,7 @@ internal sealed class Ranking(Database<CatalogDb> db, RedisCache cache, Populari
             options.MaxRanked,
             options.TimeZone,
             Now = clock.GetUtcNow(),
-        })];
+        }, CancellationToken.None);
+        return [.. ranked];
     }
 }

@@ -1,5 +1,4 @@
 using System.Security.Claims;
-using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Shop.Catalog.Popularity;
 using Shop.Catalog.Products;
@@ -41,14 +40,9 @@ internal static class ListRelated
         async Task<Suggestions?> ReadAsync(CatalogDb db, CancellationToken stop)
         {
             var candidates = new Candidates([id]);
-            await using (var connection = await facts.Source.OpenConnectionAsync(stop))
-            {
-                var parameters = new { Id = id, Max = Candidates.MaxFromSource };
-                var together = await connection.QueryAsync<Guid>(
-                    new CommandDefinition(TogetherSql, parameters, cancellationToken: stop));
-                candidates.Add(together, SuggestionReason.BoughtTogether);
-            }
-
+            var together = await facts.QueryAsync<Guid>(
+                TogetherSql, new { Id = id, Max = Candidates.MaxFromSource }, stop);
+            candidates.Add(together, SuggestionReason.BoughtTogether);
             var popular = await ranking.GetAsync(new(PopularityWindow.Month, null, product.Category), stop);
             candidates.Add(popular.Select(place => place.ProductId), SuggestionReason.Popular);
             return new(await candidates.AvailableAsync(db, count, stop), null);

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Dapper;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
 
@@ -62,12 +61,8 @@ internal sealed class ClaimCoupons(Database<OrderingDb> database)
     public Task<Answer?> LookAsync(Item claim, CancellationToken ct) => Looks.RunAsync(claim, ct);
 
     /// <summary>How many are issued, and of how many; null: no such coupon.</summary>
-    public async Task<Count?> CountAsync(Guid couponId, CancellationToken ct)
-    {
-        await using var connection = await database.Source.OpenConnectionAsync(ct);
-        return await connection.QuerySingleOrDefaultAsync<Count>(
-            new CommandDefinition(CountSql, new { CouponId = couponId }, cancellationToken: ct));
-    }
+    public Task<Count?> CountAsync(Guid couponId, CancellationToken ct) =>
+        database.QuerySingleOrDefaultAsync<Count>(CountSql, new { CouponId = couponId }, ct);
 
     private static async Task<IReadOnlyList<Answer>> CommitAsync(
         Database<OrderingDb> database, IReadOnlyList<Item> items, CancellationToken ct)

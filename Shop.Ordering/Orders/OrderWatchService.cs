@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
-using Dapper;
 using Npgsql;
 using Shop.ServiceDefaults.Data;
 
@@ -65,10 +64,7 @@ internal sealed partial class OrderWatchService(
     {
         var ids = _waiting.Keys.ToArray();
         if (ids.Length == 0) return;
-        await using var connection = await database.Source.OpenConnectionAsync(ct);
-        var settled = await connection.QueryAsync<Guid>(
-            new CommandDefinition(SettledSql, new { Ids = ids }, cancellationToken: ct));
-        foreach (var id in settled)
+        foreach (var id in await database.QueryAsync<Guid>(SettledSql, new { Ids = ids }, ct))
         {
             if (_waiting.TryGetValue(id, out var waiting)) waiting.Settled.TrySetResult();
         }

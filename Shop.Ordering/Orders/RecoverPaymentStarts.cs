@@ -54,9 +54,8 @@ internal static partial class RecoverPaymentStarts
             var results = new List<bool?>();
             foreach (var claim in kind) results.Add(await TryRecoverAsync(claim.OrderId, claim.PaymentId));
 
-            var recovered = results.Count(result => result == true);
-            settled += recovered;
-            var turn = new RecoveryTurn(results.Count, recovered, Failed: results.Count(result => result is null));
+            var turn = RecoveryTurn.Of(results);
+            settled += (int)turn.Recovered;
             await RecoveryCounts.AddAsync(database.Source, kind.Key, turn, ct);
         }
 

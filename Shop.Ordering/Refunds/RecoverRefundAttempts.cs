@@ -45,10 +45,9 @@ internal static partial class RecoverRefundAttempts
         var results = new List<bool?>();
         foreach (var claim in claimed) results.Add(await TryRecoverAsync(claim));
 
-        var ended = results.Count(result => result == true);
-        var turn = new RecoveryTurn(results.Count, ended, Failed: results.Count(result => result is null));
+        var turn = RecoveryTurn.Of(results);
         await RecoveryCounts.AddAsync(database.Source, Kind, turn, ct);
-        return ended;
+        return (int)turn.Recovered;
 
         // Null: it failed.
         async Task<bool?> TryRecoverAsync(Claim claim)

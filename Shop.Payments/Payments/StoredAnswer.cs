@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Http;
@@ -65,9 +64,7 @@ internal sealed record StoredAnswer(int Status, string Json, bool Replayed)
     private static async Task<StoredAnswer?> FindAsync(
         string sql, Database<PaymentsDb> database, Guid userId, IdempotencyKey key, CancellationToken ct)
     {
-        await using var connection = await database.Source.OpenConnectionAsync(ct);
-        var row = await connection.QuerySingleOrDefaultAsync<Row>(
-            new CommandDefinition(sql, Parameters(userId, key), cancellationToken: ct));
+        var row = await database.QuerySingleOrDefaultAsync<Row>(sql, Parameters(userId, key), ct);
         return row?.Judge(key);
     }
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Dapper;
 using Shop.ServiceDefaults.Data;
 
 namespace Shop.Payments.Refunds;
@@ -94,14 +93,9 @@ public sealed class Refund
         tx.QueryAsync<PaidLine>(PaidLinesSql, new { paymentId });
 
     /// <summary>The lines as they are just now: what is decided by them is decided again under the lock.</summary>
-    internal static async Task<IReadOnlyList<PaidLine>> PaidLinesAsync(
-        Database<PaymentsDb> database, Guid paymentId, CancellationToken ct)
-    {
-        await using var connection = await database.Source.OpenConnectionAsync(ct);
-        var lines = await connection.QueryAsync<PaidLine>(
-            new CommandDefinition(PaidLinesSql, new { paymentId }, cancellationToken: ct));
-        return lines.AsList();
-    }
+    internal static Task<IReadOnlyList<PaidLine>> PaidLinesAsync(
+        Database<PaymentsDb> database, Guid paymentId, CancellationToken ct) =>
+        database.QueryAsync<PaidLine>(PaidLinesSql, new { paymentId }, ct);
 
     internal static Task RecordAsync(
         Transaction<PaymentsDb> tx, Guid id, RefundStatus? from, RefundStatus to, string cause) =>

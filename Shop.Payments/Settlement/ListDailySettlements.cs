@@ -18,7 +18,7 @@ internal static class ListDailySettlements
         with asked as (
             select d.day, d.status
               from settlement_days d
-             where d.day = coalesce(@day, (@now at time zone @SettlementTimeZone)::date)),
+             where d.day = coalesce(@period, (@now at time zone @SettlementTimeZone)::date)),
         totals (id, date, seller_id, category, status, lines, orders, gross, discount, refunds, fee, net,
                 currency) as (
             select s.id, asked.day, s.seller_id, s.category, asked.status, s.line_count, s.orders, s.gross, s.discount,
@@ -38,8 +38,8 @@ internal static class ListDailySettlements
              group by l.statement_id, asked.day, l.seller_id, l.category, asked.status, l.currency)
         select * from totals
          where (@All or seller_id = @Owner)
-           and (@seller::uuid is null or seller_id = @seller)
-           and (@category::text is null or category = @category)
+           and (@Seller::uuid is null or seller_id = @Seller)
+           and (@Category::text is null or category = @Category)
            and (@after::uuid is null or (seller_id, currency, category) > (@after, @afterCurrency, @afterCategory))
          order by seller_id, currency, category
          limit @take
@@ -60,27 +60,10 @@ internal static class ListDailySettlements
     {
         var day = Parse(date);
         if (date is not null && day is null) return Problems.Invalid("date", "date must be a day like 2026-01-31.");
-        if (category?.Contains('\0') == true) return Problems.Invalid("category", "This is no category.");
-        if (Page.Refusal(limit, cursor: null) is { } refusal) return refusal;
+        var asked = new SettlementQuery.Totals(seller, category, cursor, limit);
+        if (asked.Refusal is { } refusal) return refusal;
 
-        var after = cursor is null ? null : SettlementQuery.Position.Parse(cursor);
-        if (cursor is not null && after is null) return Problems.Invalid("cursor", "This is no cursor of this list.");
-
-        var viewer = SettlementQuery.Viewer.Of(user);
-        var found = await SettlementQuery.ReadAsync<Statement>(database, Sql, new
-        {
-            day,
-            now = clock.GetUtcNow(),
-            options.SettlementTimeZone,
-            viewer.All,
-            viewer.Owner,
-            seller,
-            category,
-            after = after?.SellerId,
-            afterCurrency = after?.Currency,
-            afterCategory = after?.Category,
-            take = limit + 1,
-        }, ct);
+        var found = await database.QueryAsync<Statement>(Sql, asked.Parameters(day, user, options, clock), ct);
         return TypedResults.Ok(Page.Of(
             found, limit, last => SettlementQuery.Position.Of(last.SellerId, last.Currency, last.Category)));
     }

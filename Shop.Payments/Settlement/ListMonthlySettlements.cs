@@ -15,7 +15,7 @@ internal static class ListMonthlySettlements
 {
     private const string Sql = """
         with asked as (
-            select date_trunc('month', coalesce(@month, (@now at time zone @SettlementTimeZone)::date))::date as first)
+            select date_trunc('month', coalesce(@period, (@now at time zone @SettlementTimeZone)::date))::date as first)
         select to_char(asked.first, 'YYYY-MM') as month, s.seller_id, s.category,
                case when exists (
                         select from settlement_days
@@ -29,8 +29,8 @@ internal static class ListMonthlySettlements
           join settlement_statements s
             on s.day >= asked.first and s.day < (asked.first + interval '1 month')::date
          where (@All or s.seller_id = @Owner)
-           and (@seller::uuid is null or s.seller_id = @seller)
-           and (@category::text is null or s.category = @category)
+           and (@Seller::uuid is null or s.seller_id = @Seller)
+           and (@Category::text is null or s.category = @Category)
            and (@after::uuid is null
                 or (s.seller_id, s.currency, s.category) > (@after, @afterCurrency, @afterCategory))
          group by asked.first, s.seller_id, s.currency, s.category
@@ -52,29 +52,12 @@ internal static class ListMonthlySettlements
     {
         var first = Parse(month);
         if (month is not null && first is null) return Problems.Invalid("month", "month must be like 2026-01.");
-        if (category?.Contains('\0') == true) return Problems.Invalid("category", "This is no category.");
-        if (Page.Refusal(limit, cursor: null) is { } refusal) return refusal;
+        var asked = new SettlementQuery.Totals(seller, category, cursor, limit);
+        if (asked.Refusal is { } refusal) return refusal;
 
-        var after = cursor is null ? null : SettlementQuery.Position.Parse(cursor);
-        if (cursor is not null && after is null) return Problems.Invalid("cursor", "This is no cursor of this list.");
-
-        var viewer = SettlementQuery.Viewer.Of(user);
-        var found = await SettlementQuery.ReadAsync<Row>(database, Sql, new
-        {
-            month = first,
-            now = clock.GetUtcNow(),
-            options.SettlementTimeZone,
-            viewer.All,
-            viewer.Owner,
-            seller,
-            category,
-            after = after?.SellerId,
-            afterCurrency = after?.Currency,
-            afterCategory = after?.Category,
-            take = limit + 1,
-        }, ct);
+        var found = await database.QueryAsync<Row>(Sql, asked.Parameters(first, user, options, clock), ct);
         return TypedResults.Ok(Page.Of(
-            found.ConvertAll(row => row.Total()), limit,
+            [.. found.Select(row => row.Total())], limit,
             last => SettlementQuery.Position.Of(last.SellerId, last.Currency, last.Category)));
     }
 

@@ -45,12 +45,9 @@ internal static class ListSettlementLines
 
         var viewer = SettlementQuery.Viewer.Of(user);
         var seen = new { id, viewer.All, viewer.Owner };
-        if ((await SettlementQuery.ReadAsync<bool>(database, ExistsSql, seen, ct)).Count == 0)
-        {
-            return Problems.NotFound();
-        }
+        if ((await database.QueryAsync<bool>(ExistsSql, seen, ct)).Count == 0) return Problems.NotFound();
 
-        var found = await SettlementQuery.ReadAsync<Line>(database, Sql, new
+        var found = await database.QueryAsync<Line>(Sql, new
         {
             id,
             viewer.All,

@@ -1,9 +1,10 @@
 using System.Buffers.Text;
 using System.Security.Claims;
 using System.Text;
-using Dapper;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Shop.ServiceDefaults.Authentication;
-using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Http;
+using Shop.ServiceDefaults.Problems;
 
 namespace Shop.Payments.Settlement;
 
@@ -32,15 +33,41 @@ internal static class SettlementQuery
                 : null;
     }
 
+    /// <summary>One page of the totals of a period by seller and category, as it was asked for.</summary>
+    public sealed record Totals(Guid? Seller, string? Category, string? Cursor, int Limit)
+    {
+        private readonly Position? _after = Cursor is null ? null : Position.Parse(Cursor);
+
+        /// <summary>What is malformed about it; null: nothing.</summary>
+        public ProblemHttpResult? Refusal =>
+            Category?.Contains('\0') == true ? Problems.Invalid("category", "This is no category.")
+            : Page.Refusal(Limit, cursor: null) is { } refusal ? refusal
+            : Cursor is not null && _after is null ? Problems.Invalid("cursor", "This is no cursor of this list.")
+            : null;
+
+        /// <param name="period">The day, or the first one of the month; null: of now.</param>
+        public object Parameters(DateOnly? period, ClaimsPrincipal user, PaymentsOptions options, TimeProvider clock)
+        {
+            var viewer = Viewer.Of(user);
+            return new
+            {
+                period,
+                now = clock.GetUtcNow(),
+                options.SettlementTimeZone,
+                viewer.All,
+                viewer.Owner,
+                Seller,
+                Category,
+                after = _after?.SellerId,
+                afterCurrency = _after?.Currency,
+                afterCategory = _after?.Category,
+                take = Limit + 1,
+            };
+        }
+    }
+
     public static string Encode(string position) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(position));
 
     public static string? Decode(string cursor) =>
         Base64Url.IsValid(cursor) ? Encoding.UTF8.GetString(Base64Url.DecodeFromChars(cursor)) : null;
-
-    public static async Task<List<T>> ReadAsync<T>(
-        Database<PaymentsDb> database, string sql, object parameters, CancellationToken ct)
-    {
-        await using var connection = await database.Source.OpenConnectionAsync(ct);
-        return (await connection.QueryAsync<T>(new CommandDefinition(sql, parameters, cancellationToken: ct))).AsList();
-    }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Dapper;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using Shop.ServiceDefaults.Faults;
@@ -8,7 +9,7 @@ namespace Shop.ServiceDefaults.Data;
 
 /// <summary>
 /// The write side of one service's database: short READ COMMITTED transactions on a small prepared pool.
-/// Reads go through the service's <see cref="DbContext"/>.
+/// Reads go through the service's <see cref="DbContext"/>, or are one statement written by hand.
 /// </summary>
 public sealed class Database<TDb>(
     NpgsqlDataSource source, DatabaseOptions options, TimeProvider clock, OutboxWaker<TDb> waker)
@@ -46,6 +47,22 @@ public sealed class Database<TDb>(
         Func<Transaction<TDb>, Task> work, CancellationToken ct,
         [CallerFilePath] string file = "", [CallerMemberName] string member = "") =>
         TransactAsync(async tx => { await work(tx); return true; }, ct, file, member);
+
+    /// <summary>The rows of one statement, as they are just now: what is decided by them is decided again.</summary>
+    public async Task<IReadOnlyList<T>> QueryAsync<T>(string sql, object? parameters, CancellationToken ct)
+    {
+        await using var connection = await source.OpenConnectionAsync(ct);
+        var rows = await connection.QueryAsync<T>(new CommandDefinition(sql, parameters, cancellationToken: ct));
+        return rows.AsList();
+    }
+
+    /// <summary>The one row of a statement, or null. More than one is a bug and throws.</summary>
+    public async Task<T?> QuerySingleOrDefaultAsync<T>(string sql, object? parameters, CancellationToken ct)
+    {
+        await using var connection = await source.OpenConnectionAsync(ct);
+        return await connection.QuerySingleOrDefaultAsync<T>(
+            new CommandDefinition(sql, parameters, cancellationToken: ct));
+    }
 
     /// <summary>True for failures that another try of the same transaction can cure.</summary>
     public static bool IsLockFailure(PostgresException e) => e.SqlState

@@ -106,21 +106,21 @@ internal sealed class ConsumerGroup<TDb>(
 
     public Task<IReadOnlyList<SlotCount>> CountAsync(
         DateTimeOffset from, DateTimeOffset until, EventIdBound olderThan, CancellationToken ct) =>
-        QueryAsync<SlotCount>(CountSql, new { Name, from, until, olderThan = olderThan.Value }, ct);
+        database.QueryAsync<SlotCount>(CountSql, new { Name, from, until, olderThan = olderThan.Value }, ct);
 
     public Task<IReadOnlyList<Guid>> MissingAsync(
         DateTimeOffset slot, IReadOnlyCollection<Guid> eventIds, CancellationToken ct) =>
-        QueryAsync<Guid>(MissingSql, new { Name, slot, eventIds = eventIds.ToArray() }, ct);
+        database.QueryAsync<Guid>(MissingSql, new { Name, slot, eventIds = eventIds.ToArray() }, ct);
 
     public Task<IReadOnlyList<SlotCount>> CountAppliedAsync(EventIdBound olderThan, CancellationToken ct) =>
-        QueryAsync<SlotCount>(CountAppliedSql, new { Name, olderThan = olderThan.Value }, ct);
+        database.QueryAsync<SlotCount>(CountAppliedSql, new { Name, olderThan = olderThan.Value }, ct);
 
     public Task<IReadOnlyList<Unapplied>> UnappliedAsync(
         DateTimeOffset slot, IReadOnlyCollection<Guid> eventIds, CancellationToken ct) =>
-        QueryAsync<Unapplied>(UnappliedSql, new { Name, slot, eventIds = eventIds.ToArray() }, ct);
+        database.QueryAsync<Unapplied>(UnappliedSql, new { Name, slot, eventIds = eventIds.ToArray() }, ct);
 
     public Task<IReadOnlyList<Reader>> ReadersAsync(CancellationToken ct) =>
-        QueryAsync<Reader>(ReadersSql, new { prefix = StreamReader<TDb>.LeasePrefix(Name) }, ct);
+        database.QueryAsync<Reader>(ReadersSql, new { prefix = StreamReader<TDb>.LeasePrefix(Name) }, ct);
 
     public async Task<int> DropBeforeAsync(DateTimeOffset limit, CancellationToken ct)
     {
@@ -143,7 +143,7 @@ internal sealed class ConsumerGroup<TDb>(
     }
 
     public Task<IReadOnlyList<ParkedEvent>> ListParkedAsync(long after, int limit, CancellationToken ct) =>
-        QueryAsync<ParkedEvent>(ParkedSql, new { Name, after, limit }, ct);
+        database.QueryAsync<ParkedEvent>(ParkedSql, new { Name, after, limit }, ct);
 
     public Task<IReadOnlyList<Replayed>> ReplayAsync(
         long id, bool dryRun, ClaimsPrincipal actor, CancellationToken ct) =>
@@ -154,10 +154,6 @@ internal sealed class ConsumerGroup<TDb>(
         await using var connection = await database.Source.OpenConnectionAsync(ct);
         return await work(connection);
     }
-
-    private Task<IReadOnlyList<T>> QueryAsync<T>(string sql, object parameters, CancellationToken ct) =>
-        OnAsync<IReadOnlyList<T>>(
-            async connection => (await connection.QueryAsync<T>(Command(sql, parameters, ct))).AsList(), ct);
 
     private static CommandDefinition Command(string sql, object? parameters, CancellationToken ct) =>
         new(sql, parameters, cancellationToken: ct);

@@ -59,11 +59,11 @@ internal sealed class OutboxSource<TDb>(
 
     public Task<IReadOnlyList<SlotCount>> CountAsync(
         DateTimeOffset from, DateTimeOffset until, EventIdBound olderThan, CancellationToken ct) =>
-        QueryAsync<SlotCount>(CountSql, new { from, until, olderThan = olderThan.Value }, ct);
+        database.QueryAsync<SlotCount>(CountSql, new { from, until, olderThan = olderThan.Value }, ct);
 
     public Task<IReadOnlyList<Guid>> ListAsync(
         SlotCount slot, EventIdBound olderThan, long publishedUpTo, Guid after, int limit, CancellationToken ct) =>
-        QueryAsync<Guid>(
+        database.QueryAsync<Guid>(
             ListSql, new { slot.Slot, slot.Type, olderThan = olderThan.Value, publishedUpTo, after, limit }, ct);
 
     public Task<IReadOnlyList<OutboxRecord>> ReadAsync(
@@ -84,7 +84,8 @@ internal sealed class OutboxSource<TDb>(
     public async Task<OutboxState> StateAsync(CancellationToken ct)
     {
         var parameters = new { name = OutboxRelayService<TDb>.LeaseName, MaxCounted };
-        var row = (await QueryAsync<StateRow>(StateSql, parameters, ct)).Single();
+        var row = await database.QuerySingleOrDefaultAsync<StateRow>(StateSql, parameters, ct)
+            ?? throw new InvalidOperationException("A statement that always has a row had none.");
         return new(Name, row.Holder, row.Epoch, row.LastId, row.Waiting, row.OldestWaiting);
     }
 
@@ -128,10 +129,6 @@ internal sealed class OutboxSource<TDb>(
         await using var connection = await database.Source.OpenConnectionAsync(ct);
         return await work(connection);
     }
-
-    private Task<IReadOnlyList<T>> QueryAsync<T>(string sql, object parameters, CancellationToken ct) =>
-        OnAsync<IReadOnlyList<T>>(
-            async connection => (await connection.QueryAsync<T>(Command(sql, parameters, ct))).AsList(), ct);
 
     private static CommandDefinition Command(string sql, object? parameters, CancellationToken ct) =>
         new(sql, parameters, cancellationToken: ct);

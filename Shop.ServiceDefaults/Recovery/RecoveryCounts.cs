@@ -8,7 +8,12 @@ namespace Shop.ServiceDefaults.Recovery;
 /// <param name="Found">Taken up; one that could not be finished yet counts again when it is taken up again.</param>
 /// <param name="Recovered">Finished or undone.</param>
 /// <param name="Failed">An error kept it as it was; the next turn tries again.</param>
-public readonly record struct RecoveryTurn(long Found, long Recovered, long Failed);
+public readonly record struct RecoveryTurn(long Found, long Recovered, long Failed)
+{
+    /// <param name="results">One for each that was taken up: true, finished; false, not yet; null, it failed.</param>
+    public static RecoveryTurn Of(IReadOnlyCollection<bool?> results) => new(
+        results.Count, results.Count(result => result == true), results.Count(result => result is null));
+}
 
 /// <summary>Adds up what the recovery sweeps do: as measures of this process and in the sweep's own database.</summary>
 public static class RecoveryCounts

@@ -245,10 +245,8 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
     {
         string[] services = ["identity", "catalog", "ordering", "payments", "workers"];
         foreach (var service in services) await CommandAsync(service, KnownResourceCommands.StopCommand);
-        NpgsqlConnection.ClearAllPools();
         foreach (var database in Databases)
         {
-            // The health check of a database opens it now and then.
             await Eventually.HoldsAsync(
                 async () => await TryOnServerAsync($"create database rest_{database} template {database}"),
                 what: $"a copy of {database}");
@@ -262,6 +260,8 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
     {
         try
         {
+            // The health check of a database opens it now and then, and keeps its connection.
+            NpgsqlConnection.ClearAllPools();
             await OnServerAsync(sql);
             return true;
         }
