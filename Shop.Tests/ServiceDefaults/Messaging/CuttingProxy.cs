@@ -98,7 +98,13 @@ public abstract class CuttingProxy : IAsyncDisposable
     /// <summary>What a test remembers of one connection, for both of its directions.</summary>
     protected sealed class Connection
     {
-        public bool IsLosing { get; set; }
+        private volatile bool _isLosing;
+
+        public bool IsLosing
+        {
+            get => _isLosing;
+            set => _isLosing = value;
+        }
     }
 
     /// <summary>A piece of what one side says. TCP cuts where it likes: a text may lie across two pieces.</summary>
