@@ -39,6 +39,10 @@ public sealed class TelemetryTests
 
         Assert.Equal("7", await ordering.Client.GetStringAsync(new Uri("/orders/7", UriKind.Relative)));
 
+        // The span of a request ends after its answer; a service that stops has ended them all.
+        await ordering.StopAsync();
+        await catalog.StopAsync();
+
         // The recorders of both hosts hear the sources of the whole process, this test's traces are told by their root.
         var trace = spans.Ended.First(span => span.DisplayName == "GET /orders/{id}").TraceId;
         var names = spans.Ended.Where(span => span.TraceId == trace).Select(span => span.DisplayName);
@@ -67,6 +71,7 @@ public sealed class TelemetryTests
         var health = await service.Client.GetStringAsync(new Uri("/health", UriKind.Relative));
         await service.Client.GetStringAsync(new Uri("/alive", UriKind.Relative));
         await service.Client.GetStringAsync(new Uri("/real", UriKind.Relative));
+        await service.StopAsync();
 
         Assert.Equal("""{"status":"Healthy","checks":{"database":"Healthy","self":"Healthy"}}""", Sorted(health));
         var exported = spans.Ended.Where(span => span.Recorded).Select(span => span.DisplayName).ToList();
