@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -19,6 +20,8 @@ internal static class NativeServerExtensions
     private const int FirstPort = 20_000;
     private const int LastPort = 32_000;
 
+    private static readonly ConcurrentBag<FileStream> Held = [];
+
     /// <summary>
     /// Runs a container resource as a process instead. Everything else of the resource stays: connection string, health
     /// check, databases. Only a container passes its state on by itself, so the process does it here.
@@ -29,7 +32,7 @@ internal static class NativeServerExtensions
         var builder = server.ApplicationBuilder;
         if (!builder.ExecutionContext.IsRunMode) return server;
 
-        var port = FreePort();
+        var port = TakePort();
         var native = create(port);
         foreach (var image in server.Resource.Annotations.OfType<ContainerImageAnnotation>().ToArray())
         {
@@ -86,20 +89,30 @@ internal static class NativeServerExtensions
         }
     }
 
-    private static int FreePort()
+    /// <summary>
+    /// A port for a server that binds later, held by a file that this process keeps locked to its end. Whoever takes
+    /// ports for the services looks into the same folder: nobody gives away what another holds.
+    /// </summary>
+    private static int TakePort()
     {
+        var folder = Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), $"shop-ports-{Environment.UserName}"));
         for (var attempt = 0; ; attempt++)
         {
             var port = RandomNumberGenerator.GetInt32(FirstPort, LastPort);
-            using var listener = new TcpListener(IPAddress.Loopback, port);
+            FileStream? file = null;
             try
             {
+                file = new FileStream(
+                    Path.Combine(folder.FullName, $"{port}"),
+                    FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                using var listener = new TcpListener(IPAddress.Loopback, port);
                 listener.Start();
+                Held.Add(file);
                 return port;
             }
-            catch (SocketException) when (attempt < 100)
+            catch (Exception e) when (e is IOException or SocketException && attempt < 100)
             {
-                // Somebody has it; any other will do.
+                file?.Dispose(); // Somebody has it; any other will do.
             }
         }
     }

@@ -63,19 +63,23 @@ internal sealed class ResilienceHandler(string service, ServicePipelines pipelin
         }
     }
 
-    // A connection that is reset while .NET asks it for its remote address ends in a bare SocketException: nothing was
-    // sent on it. One kind of failure for the breaker, the repetition and the caller.
+    // A connection that is reset while .NET asks it for its remote address ends in a bare SocketException, and one that
+    // is not made in time in a cancellation that nobody asked for: nothing was sent on either. One kind of failure for
+    // the breaker, the repetition and the caller.
     private async Task<HttpResponseMessage> SendOnceAsync(HttpRequestMessage request, CancellationToken ct)
     {
         try
         {
             return await base.SendAsync(request, ct);
         }
-        catch (SocketException failure)
+        catch (Exception failure) when (failure is SocketException || IsConnectTimeout(failure, ct))
         {
             throw new HttpRequestException(HttpRequestError.ConnectionError, failure.Message, failure);
         }
     }
+
+    private static bool IsConnectTimeout(Exception failure, CancellationToken ct) =>
+        failure is OperationCanceledException { InnerException: TimeoutException } && !ct.IsCancellationRequested;
 
     private static bool MayHaveArrived(HttpRequestException failure) => failure.HttpRequestError
         is not (HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError);

@@ -25,6 +25,12 @@ public sealed class ProofOptions
     /// <summary>The pause between two runs in the background; 0: none.</summary>
     public double IntervalSeconds { get; set; } = 60;
 
+    /// <summary>
+    /// The least pause for each second that the latest run took. A run reads whole tables: however large they grow, it
+    /// takes at most about a twentieth of the time.
+    /// </summary>
+    public double PausePerRunSecond { get; set; } = 20;
+
     /// <summary>Rules that are read at the same time. Each takes a connection of one or two databases.</summary>
     public int Parallel { get; set; } = 3;
 

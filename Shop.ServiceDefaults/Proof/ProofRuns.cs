@@ -20,14 +20,11 @@ internal sealed partial class ProofRuns<TDb>(
 {
     private const string LeaseName = "proof";
 
-    // A run reads whole tables. However large they grow, it takes at most about a twentieth of the time.
-    private const double PausePerRun = 20;
-
     private const string IsDueSql = """
         select not exists (
             select from proof_runs
              where finished_at > now() - make_interval(
-                       secs => greatest(@IntervalSeconds * 0.9, seconds * @PausePerRun)))
+                       secs => greatest(@IntervalSeconds * 0.9, seconds * @PausePerRunSecond)))
         """;
 
     private const string KeepSql = """
@@ -46,7 +43,8 @@ internal sealed partial class ProofRuns<TDb>(
     private async Task RunIfDueAsync(CancellationToken ct)
     {
         var due = await database.TransactAsync(
-            tx => tx.QuerySingleOrDefaultAsync<bool>(IsDueSql, new { options.IntervalSeconds, PausePerRun }), ct);
+            tx => tx.QuerySingleOrDefaultAsync<bool>(
+                IsDueSql, new { options.IntervalSeconds, options.PausePerRunSecond }), ct);
         if (!due) return;
 
         var report = await prover.RunAsync(ct);

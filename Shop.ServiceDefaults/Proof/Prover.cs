@@ -6,7 +6,7 @@ namespace Shop.ServiceDefaults.Proof;
 
 /// <summary>
 /// Looks at every rule. What may only be on its way is read again, by its id, until it has arrived or the grace time
-/// is over.
+/// is over. So is a side that did not answer.
 /// </summary>
 public sealed class Prover(IEnumerable<IProofRule> rules, ProofOptions options, TimeProvider clock) : IDisposable
 {
@@ -76,18 +76,23 @@ public sealed class Prover(IEnumerable<IProofRule> rules, ProofOptions options, 
         }
     }
 
-    /// <summary>Something may settle. More suspects than are kept is no delay: they offend as they are.</summary>
+    /// <summary>
+    /// A side did not answer, or something may settle. More suspects than are kept are no delay: they offend at once.
+    /// </summary>
     private static bool IsOpen(IProofRule rule, Result result) =>
-        rule.Settles && result.Error is null && result.Offending > 0 && result.Offending <= result.Suspects.Length;
+        result.Error is not null
+        || (rule.Settles && result.Offending > 0 && result.Offending <= result.Suspects.Length);
 
-    private static async Task<Result> AgainAsync(IProofRule rule, Result result, CancellationToken ct)
+    private async Task<Result> AgainAsync(IProofRule rule, Result result, CancellationToken ct)
     {
+        if (result.Offending == 0) return await FindAsync(rule, ct); // Nothing could be read at all.
+
         try
         {
             var again = await rule.ReadAgainAsync([.. result.Suspects.Select(suspect => suspect.Id)], ct);
             // Other facts mean that it moves.
             var same = result.Suspects.Intersect(again).ToArray();
-            return result with { Offending = same.Length, Suspects = same };
+            return result with { Offending = same.Length, Suspects = same, Error = null };
         }
         catch (Exception e) when (IsUnanswered(e, ct))
         {

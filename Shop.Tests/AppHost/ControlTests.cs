@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.RegularExpressions;
 using Shop.Tests.Fixtures;
 
 namespace Shop.Tests.AppHost;
@@ -9,27 +10,35 @@ namespace Shop.Tests.AppHost;
 public sealed class ControlTests(ShopApp shop)
 {
     private static readonly string[] Services = ["identity", "catalog", "ordering", "payments", "sandbox", "workers"];
+    private static readonly string[] Databases = ["identitydb", "catalogdb", "orderingdb", "paymentsdb", "sandboxdb"];
 
     [Fact]
     public async Task Every_resource_is_listed_as_running_with_its_process_and_address()
     {
         using var control = shop.Control();
-        var rows = (await control.GetStringAsync("/resources")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        string[] expected =
+        [
+            .. Services.Select(service => $@"^{service}-\w+ +Running +\d+ +http://localhost:\d+$"),
+            .. Databases.Select(database => $"^{database} +Running"),
+        ];
 
-        foreach (var service in Services)
+        // A service that another test has just started again comes into the table a little later.
+        var table = await Eventually.GetAsync(
+            () => control.GetStringAsync("/resources"),
+            text => expected.All(row => Regex.IsMatch(text, row, RegexOptions.Multiline)));
+        var rows = table.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        foreach (var name in Services.Select(service => $"{service}-").Concat(Databases))
         {
-            var row = Assert.Single(rows, r => r.StartsWith($"{service}-", StringComparison.Ordinal));
-            Assert.Matches($@"^{service}-\w+ +Running +\d+ +http://localhost:\d+$", row);
+            Assert.Single(rows, row => row.StartsWith(name, StringComparison.Ordinal));
         }
 
-        foreach (var database in (string[])["identitydb", "catalogdb", "orderingdb", "paymentsdb", "sandboxdb"])
-        {
-            var row = Assert.Single(rows, r => r.StartsWith(database, StringComparison.Ordinal));
-            Assert.Matches($"^{database} +Running", row);
-        }
-
-        using var ready = await control.GetAsync("/ready");
-        Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                using var ready = await control.GetAsync("/ready");
+                return ready.StatusCode == HttpStatusCode.OK;
+            },
+            what: "The shop is ready");
     }
 
     [Fact]

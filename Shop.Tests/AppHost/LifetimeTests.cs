@@ -60,7 +60,7 @@ public sealed class LifetimeTests : IDisposable
         }
 
         await Eventually.HoldsAsync(
-            async () => !await AnyLivesAsync(left), TimeSpan.FromSeconds(20), "The end of all processes");
+            async () => !await AnyLivesAsync(left), TimeSpan.FromSeconds(60), "The end of all processes");
 
         await using var third = RunningShop.Start(_folder);
         await third.UntilReadyAsync();

@@ -145,6 +145,8 @@ public sealed class CatalogFixture : IAsyncLifetime
             ["ConnectionStrings:catalogdb"] = _servers.Database,
             ["ConnectionStrings:cache"] = _servers.Redis,
             ["Cache:Prefix"] = _cachePrefix,
+            // A call that is given up tells no reader of a change; who tests that says so.
+            ["Cache:TimeoutMilliseconds"] = "5000",
             // As good as none: tests sell and look at once.
             ["Popularity:CacheSeconds"] = "0.001",
             ["ServiceClient:Id"] = "catalog",

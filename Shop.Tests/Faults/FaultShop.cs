@@ -6,7 +6,17 @@ using Shop.Tests.Stock;
 namespace Shop.Tests.Faults;
 
 /// <summary>Two replicas of all, and little patience with what is half-done.</summary>
-public sealed class FaultShop() : ShopApp(new ShopAppOptions { Apis = 2, Workers = 2, Settings = Impatient })
+public sealed class FaultShop() : ShopApp(new ShopAppOptions
+{
+    Apis = 2,
+    Workers = 2,
+    Settings = new Dictionary<string, string>(Impatient)
+    {
+        // A crowd that buys while processes die is slow, not half-done: its orders are not to be given up.
+        ["Orders:OneCallTtlSeconds"] = "20",
+        ["Orders:RecoveryAgeSeconds"] = "20",
+    },
+})
 {
     internal static IReadOnlyDictionary<string, string> Impatient { get; } =
         new Dictionary<string, string>(StockShop.Crowded)

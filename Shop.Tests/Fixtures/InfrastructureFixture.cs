@@ -50,8 +50,22 @@ public sealed class InfrastructureFixture : IAsyncLifetime
         NpgsqlConnection.ClearAllPools();
         foreach (var name in _databases)
         {
-            await ExecuteAsync($"drop database if exists {name} with (force)");
+            await Eventually.HoldsAsync(() => TryDropAsync(name), what: $"{name} is dropped");
             await ExecuteAsync($"drop role if exists {name}_app"); // The one its service made: see DatabaseLogin.
+        }
+    }
+
+    // Who is thrown out has five seconds to go; on a busy machine it may need more.
+    private async Task<bool> TryDropAsync(string name)
+    {
+        try
+        {
+            await ExecuteAsync($"drop database if exists {name} with (force)");
+            return true;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ObjectInUse)
+        {
+            return false;
         }
     }
 

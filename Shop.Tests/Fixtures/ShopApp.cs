@@ -37,6 +37,15 @@ public class ShopApp : IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
+    // What is tested is what services answer each other, not how fast. The card processor is not one of them: its time
+    // limit is the payment's.
+    private static readonly string[] PatientCalls =
+    [
+        .. from service in (string[])["identity", "catalog", "ordering", "payments"]
+           from limit in (string[])["AttemptTimeoutSeconds=20", "TotalTimeoutSeconds=40"]
+           select $"--Shop:Http:{service}:{limit}",
+    ];
+
     private readonly ShopAppOptions _options;
     private readonly TestFolder _folder = TestFolder.Create();
     private readonly List<HttpClient> _clients = [];
@@ -67,7 +76,9 @@ public class ShopApp : IAsyncLifetime
         [
             .. _folder.AppHostArguments, $"--Replicas:Api={_options.Apis}", $"--Replicas:Workers={_options.Workers}",
             // A cold process on a busy machine takes seconds for its first purchase; the tests want the outcome.
-            "--Shop:Orders:OneCallWaitSeconds=60",
+            "--Shop:Orders:OneCallWaitSeconds=60", .. PatientCalls,
+            // A token of the first test is still good for the last.
+            "--Shop:Identity:AccessTokenSeconds=3600",
             "--Shop:Messaging:ReconcileAgeSeconds=5", "--Shop:Messaging:ReconcileIntervalSeconds=2",
             "--Shop:Proof:SettledSeconds=5", "--Shop:Proof:EventAgeSeconds=10", "--Shop:Proof:IntervalSeconds=0",
             // All buyers of a test come from one address. The limits have a test of their own, with the defaults.

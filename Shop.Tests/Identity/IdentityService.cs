@@ -110,10 +110,11 @@ public sealed class IdentityService : IAsyncLifetime
     }
 }
 
-/// <summary>The system's clock, moved on by a test.</summary>
+/// <summary>The system's clock, moved on or stopped by a test.</summary>
 public sealed class MovedClock : TimeProvider
 {
     private long _ticks;
+    private long _stoppedAt; // 0: it runs.
 
     /// <summary>Dispose of the answer to go back: tokens of the future are not valid yet.</summary>
     public IDisposable Advance(TimeSpan by)
@@ -122,7 +123,19 @@ public sealed class MovedClock : TimeProvider
         return new Return(() => Interlocked.Add(ref _ticks, -by.Ticks));
     }
 
-    public override DateTimeOffset GetUtcNow() => System.GetUtcNow().AddTicks(Interlocked.Read(ref _ticks));
+    /// <summary>Dispose of the answer to let it run again, as if it had never stood.</summary>
+    public IDisposable StandStill()
+    {
+        Interlocked.Exchange(ref _stoppedAt, System.GetUtcNow().UtcTicks);
+        return new Return(() => Interlocked.Exchange(ref _stoppedAt, 0));
+    }
+
+    public override DateTimeOffset GetUtcNow()
+    {
+        var stoppedAt = Interlocked.Read(ref _stoppedAt);
+        var now = stoppedAt == 0 ? System.GetUtcNow() : new DateTimeOffset(stoppedAt, TimeSpan.Zero);
+        return now.AddTicks(Interlocked.Read(ref _ticks));
+    }
 
     private sealed class Return(Action back) : IDisposable
     {

@@ -185,6 +185,8 @@ public sealed class OrderingApp : IAsyncLifetime
             ["Http:RetryPauseMs"] = "5",
             ["Http:AttemptTimeoutSeconds"] = "20",
             ["Http:TotalTimeoutSeconds"] = "30",
+            // A gate that is there is waited for.
+            ["Coupons:GateTimeoutMilliseconds"] = cache is null ? "30000" : "250",
             ["Orders:KeyEncryptionKey"] = KeyEncryptionKey,
             ["Orders:TtlSeconds"] = "600",
             ["Orders:RecoveryAgeSeconds"] = "3600",

@@ -1,4 +1,5 @@
 using System.Net.Http.Json;
+using Microsoft.AspNetCore.Builder;
 
 namespace Shop.Tests.PaymentSandbox;
 
@@ -60,12 +61,14 @@ public sealed class ChargeTests(SandboxService sandbox) : IClassFixture<SandboxS
     [Fact]
     public async Task A_slow_charge_is_pending_until_it_is_voided()
     {
-        var key = SandboxService.NewKey();
-        var charge = sandbox.ChargeAsync(key, "tok_slow");
-        await Fixtures.Eventually.GetAsync(
-            () => sandbox.GetAsync($"/v1/charges/{key}"), answer => answer.Text == "200 PENDING 1000 KRW");
+        var (key, clock) = (SandboxService.NewKey(), new HoldingClock());
+        await using var app = await StartAsync(clock);
+        using var http = SandboxService.Client(app);
+        var charge = sandbox.ChargeAsync(key, "tok_slow", at: http);
+        await PendingAsync(key, http, clock);
 
-        Assert.Equal("200 VOIDED", (await sandbox.VoidAsync(key)).Text);
+        Assert.Equal("200 VOIDED", (await sandbox.VoidAsync(key, http)).Text);
+        clock.LetGo();
         Assert.Equal("409 key-voided", (await charge).Text);
         Assert.Equal("409 key-voided", (await sandbox.ChargeAsync(key, "tok_slow")).Text);
         Assert.Equal(0, await sandbox.CapturesAsync(key));
@@ -74,13 +77,17 @@ public sealed class ChargeTests(SandboxService sandbox) : IClassFixture<SandboxS
     [Fact]
     public async Task A_slow_charge_whose_caller_has_gone_is_captured()
     {
-        var key = SandboxService.NewKey();
-        using var gone = new CancellationTokenSource(TimeSpan.FromSeconds(SandboxService.SlowSeconds / 4));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(
-            () => sandbox.ChargeAsync(key, "tok_slow", ct: gone.Token));
+        var (key, clock) = (SandboxService.NewKey(), new HoldingClock());
+        await using var app = await StartAsync(clock);
+        using var http = SandboxService.Client(app);
+        using var gone = new CancellationTokenSource();
+        var charge = sandbox.ChargeAsync(key, "tok_slow", at: http, ct: gone.Token);
+        await PendingAsync(key, http, clock);
 
-        // The caller may have gone before the request came; then it is as if it had not been sent.
-        if ((await sandbox.GetAsync($"/v1/charges/{key}")).Status == 404) return;
+        await gone.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => charge);
+        clock.LetGo();
+
         await Fixtures.Eventually.HoldsAsync(async () => await sandbox.CapturesAsync(key) == 1);
         Assert.Equal("200 CAPTURED 1000 KRW", (await sandbox.GetAsync($"/v1/charges/{key}")).Text);
     }
@@ -210,5 +217,21 @@ public sealed class ChargeTests(SandboxService sandbox) : IClassFixture<SandboxS
         Assert.Equal(read.Count, read.Distinct().Count());
         Assert.Superset(keys.ToHashSet(), read.ToHashSet());
         Assert.Equal("400 invalid-request", (await sandbox.GetAsync("/v1/charges?limit=0")).Text);
+    }
+
+    /// <summary>A replica whose slow charges take until its clock lets them go.</summary>
+    private async Task<WebApplication> StartAsync(HoldingClock clock)
+    {
+        var app = sandbox.Build(clock, "--Sandbox:SlowSeconds=600");
+        await app.StartAsync();
+        return app;
+    }
+
+    /// <summary>The charge is stored, and its request waits for its time.</summary>
+    private async Task PendingAsync(string key, HttpClient at, HoldingClock clock)
+    {
+        await Fixtures.Eventually.GetAsync(
+            () => sandbox.GetAsync($"/v1/charges/{key}", at), answer => answer.Text == "200 PENDING 1000 KRW");
+        await Fixtures.Eventually.HoldsAsync(() => Task.FromResult(clock.IsHolding));
     }
 }

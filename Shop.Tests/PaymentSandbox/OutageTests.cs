@@ -34,9 +34,14 @@ public sealed class OutageTests(SandboxService sandbox) : IClassFixture<SandboxS
     {
         var key = SandboxService.NewKey();
 
-        await NoAnswerAsync(key, "tok_timeout_captured");
+        // Not before it is captured: a caller that goes away earlier may take its charge with it.
+        using var gone = new CancellationTokenSource();
+        var held = sandbox.ChargeAsync(key, "tok_timeout_captured", ct: gone.Token);
         await Fixtures.Eventually.GetAsync(
             () => sandbox.GetAsync($"/v1/charges/{key}"), answer => answer.Text == "200 CAPTURED 1000 KRW");
+        Assert.False(held.IsCompleted);
+        await gone.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => held);
         await NoAnswerAsync(key, "tok_timeout_captured");
 
         Assert.Equal("200 ALREADY_CAPTURED", (await sandbox.VoidAsync(key)).Text);

@@ -15,7 +15,6 @@ namespace Shop.Tests.PaymentSandbox;
 public sealed class SandboxService : IAsyncLifetime
 {
     public const string ApiKey = "api-key-of-the-tests";
-    public const double SlowSeconds = 2;
 
     private readonly InfrastructureFixture _infrastructure = new();
     private WebApplication _app = null!;
@@ -41,15 +40,17 @@ public sealed class SandboxService : IAsyncLifetime
     }
 
     /// <summary>Another replica on the same database; start it, and dispose of it.</summary>
-    public WebApplication Build(params string[] settings) => SandboxApp.Build(
+    public WebApplication Build(params string[] settings) => Build(TimeProvider.System, settings);
+
+    public WebApplication Build(TimeProvider clock, params string[] settings) => SandboxApp.Build(
         [
             "--environment=Development", "--urls=http://127.0.0.1:0",
             $"--ConnectionStrings:sandboxdb={_infrastructure.Database}",
-            $"--Sandbox:ApiKey={ApiKey}", $"--Sandbox:SlowSeconds={SlowSeconds}", "--Sandbox:HangSeconds=20",
+            $"--Sandbox:ApiKey={ApiKey}", "--Sandbox:SlowSeconds=2", "--Sandbox:HangSeconds=120",
             "--Logging:LogLevel:Default=Debug",
             .. settings,
         ],
-        builder => builder.Services.AddSingleton<ILoggerProvider>(new Lines(Log)));
+        builder => builder.Services.AddSingleton(clock).AddSingleton<ILoggerProvider>(new Lines(Log)));
 
     public static HttpClient Client(WebApplication app)
     {
@@ -60,15 +61,17 @@ public sealed class SandboxService : IAsyncLifetime
 
     public static string NewKey() => Guid.CreateVersion7().ToString();
 
+    /// <param name="at">A replica's client; without it the service's own.</param>
     public async Task<Answer> ChargeAsync(
         string key, string cardToken = "tok_ok", long amount = 1_000, string currency = "KRW",
-        CancellationToken ct = default) =>
-        await Answer.OfAsync(await Http.PostAsJsonAsync("/v1/charges", new { key, amount, currency, cardToken }, ct));
+        HttpClient? at = null, CancellationToken ct = default) => await Answer.OfAsync(
+            await (at ?? Http).PostAsJsonAsync("/v1/charges", new { key, amount, currency, cardToken }, ct));
 
-    public async Task<Answer> GetAsync(string path) => await Answer.OfAsync(await Http.GetAsync(path));
+    public async Task<Answer> GetAsync(string path, HttpClient? at = null) =>
+        await Answer.OfAsync(await (at ?? Http).GetAsync(path));
 
-    public async Task<Answer> VoidAsync(string key) =>
-        await Answer.OfAsync(await Http.PostAsync($"/v1/charges/{key}/void", null));
+    public async Task<Answer> VoidAsync(string key, HttpClient? at = null) =>
+        await Answer.OfAsync(await (at ?? Http).PostAsync($"/v1/charges/{key}/void", null));
 
     public async Task<Answer> RefundAsync(string chargeKey, string key, long amount) => await Answer.OfAsync(
         await Http.PostAsJsonAsync($"/v1/charges/{chargeKey}/refunds", new { key, amount }));
@@ -119,5 +122,32 @@ public sealed class SandboxService : IAsyncLifetime
         public void Dispose()
         {
         }
+    }
+}
+
+/// <summary>The real clock, until a test has an hour pass at once for whoever waits for some minutes of it.</summary>
+internal sealed class HoldingClock : TimeProvider
+{
+    private static readonly TimeSpan Long = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Passed = TimeSpan.FromHours(1);
+    private readonly ConcurrentQueue<ITimer> _held = [];
+    private volatile bool _hasPassed;
+
+    /// <summary>Somebody waits.</summary>
+    public bool IsHolding => !_held.IsEmpty;
+
+    public void LetGo()
+    {
+        _hasPassed = true;
+        foreach (var timer in _held) timer.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+    }
+
+    public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + (_hasPassed ? Passed : TimeSpan.Zero);
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    {
+        var timer = base.CreateTimer(callback, state, dueTime, period);
+        if (dueTime >= Long && period == Timeout.InfiniteTimeSpan) _held.Enqueue(timer);
+        return timer;
     }
 }

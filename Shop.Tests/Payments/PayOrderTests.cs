@@ -142,7 +142,7 @@ public sealed class PayOrderTests(PaymentsApp app) : IClassFixture<PaymentsApp>
         app.Ordering.BeforeAnswer = async _ =>
         {
             if (Interlocked.Increment(ref waiting) == 2) both.SetResult();
-            await both.Task.WaitAsync(TimeSpan.FromSeconds(10));
+            await both.Task.WaitAsync(TimeSpan.FromSeconds(60));
         };
 
         var answers = await Task.WhenAll(_purchase.PayAsync(), _purchase.PayAsync(orderId: other.OrderId));

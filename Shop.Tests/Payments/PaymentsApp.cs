@@ -42,6 +42,9 @@ public sealed class PaymentsApp : IAsyncLifetime
 
     public ShiftedClock Clock { get; } = new();
 
+    /// <summary>How long the processor may take. Long, but for tests of one that does not answer.</summary>
+    public int ProcessorTimeoutSeconds { get; init; } = 60;
+
     public IServiceProvider Workers => _workers.Services;
 
     public Database<PaymentsDb> Database => _workers.Services.GetRequiredService<Database<PaymentsDb>>();
@@ -183,9 +186,15 @@ public sealed class PaymentsApp : IAsyncLifetime
             ["services:sandbox:http:0"] = Processor.Address,
             ["Sandbox:ApiKey"] = FakeProcessor.ApiKey,
             ["Sandbox:WebhookSecret"] = WebhookSecret,
-            ["Sandbox:TimeoutSeconds"] = "1",
+            ["Sandbox:TimeoutSeconds"] = $"{ProcessorTimeoutSeconds}",
             ["Http:sandbox:BreakerFailures"] = "10000",
-            ["Database:PoolSize"] = "16",
+            ["Http:ordering:AttemptTimeoutSeconds"] = "20",
+            ["Http:ordering:TotalTimeoutSeconds"] = "40",
+            ["Http:ordering:BreakerFailures"] = "10000",
+            // Tests hold locks until something waits for them, and crowds wait for one row.
+            ["Database:PoolSize"] = "32",
+            ["Database:LockTimeoutMs"] = "10000",
+            ["Database:IdleInTransactionTimeoutMs"] = "60000",
         });
     }
 

@@ -8,7 +8,7 @@ namespace Shop.Tests.Payments;
 /// <summary>One app per test: the sweep takes whatever is due.</summary>
 public sealed class RecoverPaymentsTests : IAsyncLifetime
 {
-    private readonly PaymentsApp _app = new();
+    private readonly PaymentsApp _app = new() { ProcessorTimeoutSeconds = 3 };
     private readonly Purchase _purchase;
 
     public RecoverPaymentsTests() => _purchase = new(_app);

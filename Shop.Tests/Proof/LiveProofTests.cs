@@ -55,19 +55,18 @@ public sealed class LiveProofTests(ProvedShop shop)
     [Fact]
     public async Task It_holds_while_the_shop_is_busy()
     {
-        using var busy = new CancellationTokenSource(TimeSpan.FromSeconds(IsLong ? 60 : 6));
         var product = await (await shop.SellerAsync()).NewProductAsync(units: 100_000);
-        var buying = Enumerable.Range(0, Buyers).Select(_ => BuyAsync(product, busy.Token)).ToArray();
+        var buyers = await shop.NewBuyersAsync(Buyers);
+        using var busy = new CancellationTokenSource(TimeSpan.FromSeconds(IsLong ? 60 : 6));
+        var buying = buyers.Select(buyer => BuyAsync(buyer, product, busy.Token)).ToArray();
 
-        var proofs = 0;
-        while (!busy.IsCancellationRequested)
+        do
         {
             Assert.Empty((await shop.Admin.ProveAsync()).Broken());
-            proofs++;
         }
+        while (!busy.IsCancellationRequested);
 
-        var bought = (await Task.WhenAll(buying)).Sum();
-        Assert.True(proofs > 0 && bought > 0, $"{proofs} proofs over {bought} orders");
+        await Task.WhenAll(buying);
     }
 
     [Fact]
@@ -76,9 +75,8 @@ public sealed class LiveProofTests(ProvedShop shop)
         var product = await shop.ScalarAsync<Guid>("catalogdb", MoveOnHandSql, 1L);
         try
         {
-            var asked = Stopwatch.GetTimestamp();
             var proof = await shop.Admin.ProveAsync();
-            Assert.InRange(Stopwatch.GetElapsedTime(asked).TotalSeconds, 0, 30);
+            Assert.InRange(proof.GetProperty("seconds").GetDouble(), 0, 60);
             Assert.False(proof.GetProperty("holds").GetBoolean());
             Assert.Equal([$"{OnHandRule}: [\"{product}\"]"], proof.Broken());
             await HealthBecomesAsync(HttpStatusCode.ServiceUnavailable);
@@ -174,24 +172,20 @@ public sealed class LiveProofTests(ProvedShop shop)
         Assert.All(Breaks.All, broken => Assert.Matches($@"holds +\d+  {broken.Rule}\n", output));
     }
 
-    private async Task<int> BuyAsync(Guid product, CancellationToken busy)
+    private static async Task BuyAsync(ShopUser buyer, Guid product, CancellationToken busy)
     {
-        var buyer = await shop.NewBuyerAsync();
         var bought = 0;
-        while (!busy.IsCancellationRequested)
+        do
         {
-            var card = bought % 3 == 2 ? "tok_declined" : "tok_ok";
+            var card = bought++ % 3 == 2 ? "tok_declined" : "tok_ok";
             var answer = await buyer.PlaceAsync(product, 1, card);
             Assert.True(
                 answer.Status is HttpStatusCode.Created or HttpStatusCode.Accepted or HttpStatusCode.PaymentRequired,
                 answer.ToString());
-            bought++;
         }
-
-        return bought;
+        while (!busy.IsCancellationRequested);
     }
 
-    // A run may take a twentieth of the time, so after a slow one the next is far away.
     private Task HealthBecomesAsync(HttpStatusCode status) => Eventually.GetAsync(
         () => shop.Workers.AskAsync("/health/proof"), answer => answer.Status == status,
         TimeSpan.FromMinutes(5), $"/health/proof is {status}");

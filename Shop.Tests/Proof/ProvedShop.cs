@@ -20,8 +20,9 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
     {
         ["Proof:SettledSeconds"] = "0",
         ["Proof:EventAgeSeconds"] = "0",
-        ["Proof:GraceSeconds"] = "10",
+        ["Proof:GraceSeconds"] = "20",
         ["Proof:IntervalSeconds"] = "1",
+        ["Proof:PausePerRunSecond"] = "1",
         ["Identity:PasswordIterations"] = "1000",
         ["Orders:RecoverySweepSeconds"] = "0.5",
         ["Orders:ExpirySweepSeconds"] = "0.2",
@@ -30,7 +31,7 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
         ["Payments:RefundPauseSeconds"] = "0.5",
         ["Payments:AskPauseSeconds"] = "0.5",
         ["Payments:SettlementCloseSeconds"] = "0.5",
-        ["Sandbox:TimeoutSeconds"] = "1",
+        ["Sandbox:TimeoutSeconds"] = "3",
         ["Sandbox:Attempts"] = "1",
         ["Webhooks:Attempts"] = "1",
     },
@@ -98,7 +99,7 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
             await Eventually.GetAsync(
                 () => Admin.ProveAsync(), proof => proof.GetProperty("holds").GetBoolean(),
                 TimeSpan.FromSeconds(60), "the proof");
-            await CopyAsync();
+            await CopyAllAsync();
         }
         catch
         {
@@ -116,7 +117,7 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
     /// <summary>A database with what the shop's had at rest, for one test to damage; dropped by the caller.</summary>
     public async Task<string> CopyOfRestAsync(string database, string name)
     {
-        await OnServerAsync($"create database {name} template rest_{database}");
+        await CopyAsync($"rest_{database}", name);
         return await ConnectionToAsync(name);
     }
 
@@ -241,20 +242,19 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
         () => ScalarAsync<long>(database, sql), found => found >= count, TimeSpan.FromSeconds(60), sql);
 
     /// <summary>A database is copied while nobody has it open, so the services rest meanwhile.</summary>
-    private async Task CopyAsync()
+    private async Task CopyAllAsync()
     {
         string[] services = ["identity", "catalog", "ordering", "payments", "workers"];
         foreach (var service in services) await CommandAsync(service, KnownResourceCommands.StopCommand);
-        foreach (var database in Databases)
-        {
-            await Eventually.HoldsAsync(
-                async () => await TryOnServerAsync($"create database rest_{database} template {database}"),
-                what: $"a copy of {database}");
-        }
-
+        foreach (var database in Databases) await CopyAsync(database, $"rest_{database}");
         foreach (var service in services) await CommandAsync(service, KnownResourceCommands.StartCommand);
         foreach (var service in services) await WaitUntilHealthyAsync(service);
     }
+
+    // Who had it open last may still be leaving it.
+    private Task CopyAsync(string template, string name) => Eventually.HoldsAsync(
+        () => TryOnServerAsync($"create database {name} template {template}"),
+        TimeSpan.FromSeconds(120), $"a copy of {template}");
 
     private async Task<bool> TryOnServerAsync(string sql)
     {

@@ -9,7 +9,7 @@ internal static class Proving
 {
     private static readonly string[] Services = ["identity", "catalog", "ordering", "payments", "sandbox", "workers"];
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
     /// <summary>What the proof says, as JSON.</summary>
     public static async Task<JsonElement> ProveAsync(this ShopUser admin) =>

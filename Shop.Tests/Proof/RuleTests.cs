@@ -78,6 +78,7 @@ public sealed class RuleTests(ProvedShop shop)
             ["ConnectionStrings:cache"] = await shop.ConnectionStringAsync("cache"),
             ["services:sandbox:http:0"] = shop.Sandbox.BaseAddress!.ToString(),
             ["Sandbox:ApiKey"] = ProvedShop.ApiKey,
+            ["Sandbox:TimeoutSeconds"] = "60",
             ["Proof:SettledSeconds"] = "0",
             ["Proof:EventAgeSeconds"] = "0",
             ["Proof:GraceSeconds"] = "0.2",

@@ -8,15 +8,11 @@ namespace Shop.Tests.Stock;
 public sealed class StockShop() : ShopApp(new ShopAppOptions { Apis = 2, Workers = 2, Settings = Crowded })
 {
     /// <summary>
-    /// Hundreds of buyers sign in and buy at once on a small machine: cheap password hashes, and patience between the
-    /// services, since what is tested is what they answer and not how fast.
+    /// Hundreds of buyers sign in and buy at once on a small machine: cheap password hashes.
     /// </summary>
     internal static IReadOnlyDictionary<string, string> Crowded { get; } = new Dictionary<string, string>
     {
         ["Identity:PasswordIterations"] = "1000",
-        ["Http:AttemptTimeoutSeconds"] = "20",
-        ["Http:TotalTimeoutSeconds"] = "40",
-        ["Orders:OneCallWaitSeconds"] = "60",
     };
 }
 

@@ -34,7 +34,7 @@ public sealed class CouponRushTests(CouponShop shop) : IClassFixture<CouponShop>
             rows => rows.Split('\n').Count(row =>
                 row.StartsWith("ordering-", StringComparison.Ordinal)
                 && row.Contains(" Exited ", StringComparison.Ordinal)) == Replicas,
-            what: "both processes of ordering have died");
+            TimeSpan.FromSeconds(120), "both processes of ordering have died");
         await shop.CommandAsync("ordering", KnownResourceCommands.StartCommand);
     });
 
@@ -136,9 +136,9 @@ public sealed class CouponRushTests(CouponShop shop) : IClassFixture<CouponShop>
                     var answer = await user.PostAsync($"/coupons/{coupon}/claim", new { });
                     return answer.Status >= HttpStatusCode.InternalServerError ? null : answer;
                 }
-                catch (Exception e) when (e is HttpRequestException or SocketException)
+                catch (Exception e) when (e is HttpRequestException or SocketException or TaskCanceledException)
                 {
-                    return null; // The latter comes bare from a connection that dies while it is being made.
+                    return null; // A bare socket's comes from a connection that dies while it is being made.
                 }
             },
             answer => answer is not null, TimeSpan.FromSeconds(120), "the claim is answered"))!;

@@ -58,7 +58,7 @@ public sealed class FeedTests(OrderingApp app) : IClassFixture<OrderingApp>, IAs
     {
         await using var receiver = await Receiver.StartAsync();
         receiver.Answer = 500;
-        using var services = Services(new() { Url = receiver.Address, BatchSeconds = 0 });
+        using var services = Services(new() { Url = receiver.Address, BatchSeconds = 0, RetrySeconds = 300 });
         Guid[] ids = [Guid.CreateVersion7(), Guid.CreateVersion7()];
         foreach (var id in ids) await StoreAsync(new ProductUpdated(Guid.CreateVersion7(), app.Clock.GetUtcNow()), id);
 
@@ -69,7 +69,7 @@ public sealed class FeedTests(OrderingApp app) : IClassFixture<OrderingApp>, IAs
         Assert.Equal(1, await app.ScalarAsync<int>("select failures from feed_sender"));
 
         receiver.Answer = 200;
-        app.Clock.Advance(TimeSpan.FromSeconds(2));
+        app.Clock.Advance(TimeSpan.FromSeconds(301));
         Assert.Equal(2, await SendAsync(services));
         Assert.Equal(0, await SendAsync(services));
 
@@ -105,10 +105,10 @@ public sealed class FeedTests(OrderingApp app) : IClassFixture<OrderingApp>, IAs
         using var services = Services(new() { Url = receiver.Address, BatchSeconds = 0 });
         await StoreAsync(new ProductUpdated(Guid.CreateVersion7(), app.Clock.GetUtcNow()), Guid.CreateVersion7());
         await app.ExecuteAsync(
-            "update feed_sender set lent_until = @until", new { until = app.Clock.GetUtcNow().AddSeconds(10) });
+            "update feed_sender set lent_until = @until", new { until = app.Clock.GetUtcNow().AddSeconds(600) });
 
         Assert.Equal(0, await SendAsync(services));
-        app.Clock.Advance(TimeSpan.FromSeconds(11));
+        app.Clock.Advance(TimeSpan.FromSeconds(601));
         Assert.Equal(1, await SendAsync(services));
     }
 

@@ -11,7 +11,11 @@ namespace Shop.Tests.Ordering.Webhooks;
 
 public sealed class DeliveryTests(OrderingApp app) : IClassFixture<OrderingApp>, IAsyncLifetime
 {
-    private readonly WebhookOptions _options = new() { AllowPrivateAddresses = true, Attempts = 3 };
+    private readonly WebhookOptions _options = new()
+    {
+        AllowPrivateAddresses = true, Attempts = 3, RetrySeconds = 60, TimeoutSeconds = 60,
+    };
+
     private Receiver _receiver = null!;
     private ServiceProvider _services = null!;
 

@@ -113,7 +113,7 @@ public sealed class SharedCommitTests(KernelDatabase databases) : KernelTests(da
 
         await shared.StopAsync(CancellationToken.None);
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting.WaitAsync(TimeSpan.FromSeconds(10)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting.WaitAsync(TimeSpan.FromSeconds(60)));
     }
 
     [Fact]
@@ -133,7 +133,7 @@ public sealed class SharedCommitTests(KernelDatabase databases) : KernelTests(da
 
         await shared.StopAsync(CancellationToken.None);
 
-        var answers = await waiting.WaitAsync(TimeSpan.FromSeconds(10));
+        var answers = await waiting.WaitAsync(TimeSpan.FromSeconds(60));
         Assert.Equal(0, answers[0].Get());
         Assert.Throws<TaskCanceledException>(() => answers[5_999].Get());
     }
@@ -141,20 +141,31 @@ public sealed class SharedCommitTests(KernelDatabase databases) : KernelTests(da
     [Fact]
     public async Task A_lock_that_is_not_given_is_waited_for_once_and_not_by_each_item_of_the_batch()
     {
+        const int Holding = -1;
         var alone = 0;
-        var queued = new TaskCompletionSource();
+        var (held, queued) = (new TaskCompletionSource(), new TaskCompletionSource());
         using var shared = new SharedCommit<int, int>(async (items, ct) =>
         {
-            await queued.Task.WaitAsync(ct);
+            if (items is [Holding])
+            {
+                held.SetResult();
+                await queued.Task.WaitAsync(ct);
+                return [Holding];
+            }
+
             if (items.Count > 1) throw new DatabaseBusyException(new TimeoutException());
             if (Interlocked.Increment(ref alone) > 5) throw new DatabaseBusyException(new TimeoutException());
             return [.. items];
         });
         await shared.StartAsync(CancellationToken.None);
+        // While one is flushed all the others come into the queue, and so into one batch.
+        var first = shared.RunAsync(Holding, CancellationToken.None);
+        await held.Task;
         var waiting = shared.RunAllAsync([.. Enumerable.Range(0, 20)], CancellationToken.None);
         queued.SetResult();
 
-        var answers = await waiting.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.Equal(Holding, await first);
+        var answers = await waiting.WaitAsync(TimeSpan.FromSeconds(60));
 
         Assert.Equal(6, alone);
         Assert.Equal([0, 1, 2, 3, 4], answers.Take(5).Select(answer => answer.Get()));

@@ -7,6 +7,9 @@ namespace Shop.Tests.ServiceDefaults.Messaging;
 
 public sealed class RelayTests(KernelDatabase databases) : KernelTests(databases)
 {
+    // A holder that a busy machine keeps from renewing is rightly taken over, and then events are sent twice.
+    private static readonly (string, string) Unhurried = ("Messaging:LeaseTakeoverMilliseconds", "60000");
+
     [Fact]
     public async Task What_was_committed_before_a_crash_is_sent_after_it()
     {
@@ -52,12 +55,10 @@ public sealed class RelayTests(KernelDatabase databases) : KernelTests(databases
     {
         const int Keys = 10;
         const int Events = 10;
-        // A holder that a busy machine keeps from renewing is rightly taken over, and then events are sent twice.
-        var unhurried = ("Messaging:LeaseTakeoverMilliseconds", "60000");
         await using var first = await KernelProcess.StartAsync(
-            Databases, Prefix, builder => builder.AddOutboxRelay<KernelDb>(), unhurried);
+            Databases, Prefix, builder => builder.AddOutboxRelay<KernelDb>(), Unhurried);
         await using var second = await KernelProcess.StartAsync(
-            Databases, Prefix, builder => builder.AddOutboxRelay<KernelDb>(), unhurried);
+            Databases, Prefix, builder => builder.AddOutboxRelay<KernelDb>(), Unhurried);
         var keys = Enumerable.Range(0, Keys).Select(_ => Guid.CreateVersion7()).ToArray();
 
         await Task.WhenAll(keys.Select(async (key, i) =>
@@ -80,9 +81,9 @@ public sealed class RelayTests(KernelDatabase databases) : KernelTests(databases
     {
         var order = Guid.CreateVersion7();
         var first = await KernelProcess.StartAsync(
-            Databases, Prefix, builder => builder.AddOutboxRelay<KernelDb>());
+            Databases, Prefix, builder => builder.AddOutboxRelay<KernelDb>(), Unhurried);
         await using var second = await KernelProcess.StartAsync(
-            Databases, Prefix, builder => builder.AddOutboxRelay<KernelDb>());
+            Databases, Prefix, builder => builder.AddOutboxRelay<KernelDb>(), Unhurried);
         await first.PublishAsync(Expired(order), version: 1);
         await EventuallyAsync(async () => (await VersionsAsync(order)).Count == 1, "sent by the first");
 

@@ -4,6 +4,7 @@ namespace Shop.Tests.ServiceDefaults.Proof;
 
 public sealed class ProverTests
 {
+    private const double Patience = 60;
     private static readonly Suspect One = new("1", "is wrong");
 
     [Fact]
@@ -24,7 +25,7 @@ public sealed class ProverTests
     {
         var rule = new Scripted(settles: true, [One], [One], []);
 
-        Assert.True((await ProveAsync(rule)).Holds);
+        Assert.True((await ProveAsync(Patience, rule)).Holds);
         Assert.Equal(3, rule.Looks);
     }
 
@@ -33,7 +34,7 @@ public sealed class ProverTests
     {
         var rule = new Scripted(settles: true, [One], [One with { Facts = "is wrong otherwise" }]);
 
-        Assert.True((await ProveAsync(rule)).Holds);
+        Assert.True((await ProveAsync(Patience, rule)).Holds);
     }
 
     [Fact]
@@ -62,13 +63,29 @@ public sealed class ProverTests
     [Fact]
     public async Task A_rule_that_cannot_be_asked_does_not_hold_and_the_others_are_still_looked_at()
     {
-        var (silent, good) = (new Scripted(settles: true), new Scripted(settles: true, [[]]) { Name = "good" });
+        var (silent, good) = (new Scripted(settles: true, [null]), new Scripted(settles: true, [[]]) { Name = "good" });
 
         var report = await ProveAsync(silent, good);
 
         Assert.Equal((false, false, true),
             (report.Holds, silent.Report(report).Holds, good.Report(report).Holds));
         Assert.Equal("The side does not answer.", silent.Report(report).Error);
+    }
+
+    [Fact]
+    public async Task A_side_that_answers_again_within_the_grace_time_is_believed()
+    {
+        var atFirst = new Scripted(settles: true, null, [One], []);
+        var later = new Scripted(settles: true, [One], null, []);
+        var damaged = new Scripted(settles: false, null, [One]);
+
+        foreach (var rule in (Scripted[])[atFirst, later])
+        {
+            var report = await ProveAsync(60, rule);
+            Assert.Equal((true, null, 7), (report.Holds, rule.Report(report).Error, rule.Report(report).Checked));
+        }
+
+        Assert.Equal(["1"], damaged.Report(await ProveAsync(60, damaged)).Offenders);
     }
 
     [Theory]
@@ -82,14 +99,16 @@ public sealed class ProverTests
         Assert.Equal(holds, (await prover.RunAsync(CancellationToken.None)).Holds);
     }
 
-    private static async Task<ProofReport> ProveAsync(params IProofRule[] rules)
+    private static Task<ProofReport> ProveAsync(params IProofRule[] rules) => ProveAsync(0.7, rules);
+
+    private static async Task<ProofReport> ProveAsync(double graceSeconds, params IProofRule[] rules)
     {
-        using var prover = new Prover(rules, new() { GraceSeconds = 0.7 }, TimeProvider.System);
+        using var prover = new Prover(rules, new() { GraceSeconds = graceSeconds }, TimeProvider.System);
         return await prover.RunAsync(CancellationToken.None);
     }
 
-    /// <summary>Finds one list of suspects after the other; the last one again and again.</summary>
-    private sealed class Scripted(bool settles, params Suspect[][] looks) : IProofRule
+    /// <summary>Finds one list of suspects after the other, the last one again and again; null: no answer.</summary>
+    private sealed class Scripted(bool settles, params Suspect[]?[] looks) : IProofRule
     {
         public string Name { get; init; } = "scripted";
 
@@ -114,8 +133,7 @@ public sealed class ProverTests
         public Task<IReadOnlyList<Suspect>> ReadAgainAsync(IReadOnlyCollection<string> ids, CancellationToken ct) =>
             Task.FromResult<IReadOnlyList<Suspect>>(Look());
 
-        private Suspect[] Look() => looks.Length == 0
-            ? throw new TimeoutException("The side does not answer.")
-            : looks[Math.Min(Looks++, looks.Length - 1)];
+        private Suspect[] Look() =>
+            looks[Math.Min(Looks++, looks.Length - 1)] ?? throw new TimeoutException("The side does not answer.");
     }
 }

@@ -71,20 +71,25 @@ public sealed class ResourceServiceTests : IAsyncLifetime
         Assert.Contains(child.Properties, p => p.Name == "executable.pid" && p.Value.NumberValue > 1);
         Assert.Equal(["restart", "start", "stop"], child.Commands.Select(c => c.Name).Order());
 
+        // Only then the watch begins, with every state once more: what changed before that would come as its outcome.
+        var states = new List<string>();
+        while (states.Count == 0) await ReadStatesAsync();
+
         var stop = new ResourceCommandRequest { CommandName = "stop", ResourceName = child.Name };
         using var stopped = await CallAsync("ExecuteResourceCommand", stop);
         await using var outcome = await stopped.Content.ReadAsStreamAsync();
         Assert.Equal(
             ResourceCommandResponseKind.Succeeded, (await ReadAsync(outcome, ResourceCommandResponse.Parser)).Kind);
 
-        var states = new List<string>();
-        while (!states.Contains("Exited"))
+        while (!states.Contains("Exited")) await ReadStatesAsync();
+
+        Assert.Contains("Stopping", states);
+
+        async Task ReadStatesAsync()
         {
             var changes = (await ReadAsync(stream, WatchResourcesUpdate.Parser)).Changes.Value;
             states.AddRange(changes.Where(c => c.Upsert.Name == child.Name).Select(c => c.Upsert.State));
         }
-
-        Assert.Contains("Stopping", states);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Net.Http.Json;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Shop.Tests.StandIns.Hosting;
 
@@ -12,27 +13,39 @@ public sealed class LifecycleTests
     [Fact]
     public async Task A_resource_starts_only_when_what_it_waits_for_has_completed()
     {
-        var order = new List<string>();
+        var started = new List<string>();
+        var ended = new TaskCompletionSource<int?>();
+        CustomResourceSnapshot? before = null;
         await using var app = await AppUnderTest.StartAsync(builder =>
         {
             var first = builder.AddShell("first", "sleep 0.3").OnBeforeResourceStarted((r, _, _) => Note(r));
-            builder.AddShell("second", "true").OnBeforeResourceStarted((r, _, _) => Note(r)).WaitForCompletion(first);
             first.OnResourceStopped((_, e, _) =>
             {
-                lock (order) order.Add($"first ended with {e.ResourceEvent.Snapshot.ExitCode}");
+                ended.TrySetResult(e.ResourceEvent.Snapshot.ExitCode);
                 return Task.CompletedTask;
+            });
+
+            // Looked at, not taken from its event: that is raised while those who wait go on.
+            builder.AddShell("second", "true").WaitForCompletion(first).OnBeforeResourceStarted((r, e, _) =>
+            {
+                var states = e.Services.GetRequiredService<ResourceNotificationService>();
+                if (states.TryGetCurrentState("first", out var now)) before = now.Snapshot;
+                return Note(r);
             });
 
             Task Note(ExecutableResource resource)
             {
-                lock (order) order.Add(resource.Name);
+                lock (started) started.Add(resource.Name);
                 return Task.CompletedTask;
             }
         });
 
         await app.UntilAsync("second", KnownResourceStates.Finished);
 
-        lock (order) Assert.Equal(["first", "first ended with 0", "second"], order);
+        lock (started) Assert.Equal(["first", "second"], started);
+        Assert.Equal(KnownResourceStates.Finished, before?.State?.Text);
+        Assert.Equal(0, before?.ExitCode);
+        Assert.Equal(0, await ended.Task.WaitAsync(AppUnderTest.Limit));
     }
 
     [Fact]
@@ -53,17 +66,31 @@ public sealed class LifecycleTests
     [Fact]
     public async Task A_resource_waits_until_the_checks_of_another_pass()
     {
-        await using var app = await AppUnderTest.StartAsync(builder =>
-        {
-            var echo = builder.AddEcho("echo");
-            builder.AddShell("after", "true").WaitFor(echo);
-        });
+        var builder = DistributedApplicationTestingBuilder.Create();
+        var echo = builder.AddEcho("echo");
+        builder.AddShell("after", "true").WaitFor(echo);
+        await using var app = await builder.BuildAsync();
 
-        await app.UntilAsync("after", KnownResourceStates.Waiting);
-        await app.UntilAsync("after", KnownResourceStates.Finished);
+        // Watched from before the start: who looks later may find it waiting no more.
+        var passed = StatesUntilFinishedAsync();
+        await app.StartAsync(AppUnderTest.Deadline);
+        Assert.Contains(KnownResourceStates.Waiting, await passed);
 
         using var http = app.CreateHttpClient("echo");
         Assert.Equal("ok", await http.GetStringAsync("/health"));
+
+        async Task<List<string?>> StatesUntilFinishedAsync()
+        {
+            var states = new List<string?>();
+            await foreach (var e in app.ResourceNotifications.WatchAsync(AppUnderTest.Deadline))
+            {
+                if (e.Resource.Name != "after") continue;
+                states.Add(e.Snapshot.State?.Text);
+                if (states[^1] == KnownResourceStates.Finished) break;
+            }
+
+            return states;
+        }
     }
 
     [Fact]
