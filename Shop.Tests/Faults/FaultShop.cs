@@ -13,7 +13,7 @@ public sealed class FaultShop() : ShopApp(new ShopAppOptions
     Settings = new Dictionary<string, string>(Impatient)
     {
         // A crowd that buys while processes die is slow, not half-done: its orders are not to be given up.
-        ["Orders:OneCallTtlSeconds"] = "20",
+        ["Orders:OneCallTtlSeconds"] = "30",
         ["Orders:RecoveryAgeSeconds"] = "20",
     },
 })
