@@ -9,7 +9,6 @@ namespace Shop.Tests.Faults;
 
 /// <summary>Orders left half-done in every way that a sweep knows: all end right without a person.</summary>
 [Collection(FaultShopCollection.Name)]
-[Trait("Category", "Long")]
 public sealed class StuckOrderTests(FaultShop shop)
 {
     private const int Kinds = 6;
@@ -17,29 +16,12 @@ public sealed class StuckOrderTests(FaultShop shop)
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
     [Fact]
+    [Trait("Category", "Long")]
     public Task About_20_orders_stuck_in_every_way_end_right() => EndRightAsync(ofEachKind: 3);
 
     [Fact]
+    [Trait("Category", "Long")]
     public Task More_than_200_orders_stuck_in_every_way_end_right() => EndRightAsync(ofEachKind: 35);
-
-    [Fact]
-    public async Task Captured_with_the_answer_lost_an_order_ends_paid_with_its_stock_or_refunded_once()
-    {
-        var product = await (await shop.SellerAsync()).NewProductAsync(units: 1);
-        var buyer = await shop.NewBuyerAsync();
-
-        var bought = await buyer.PlaceAsync(product, 1, "tok_timeout_captured");
-        Assert.True(bought.Status is HttpStatusCode.Created or HttpStatusCode.Accepted, bought.ToString());
-        var status = (await Eventually.GetAsync(
-            () => buyer.OrderAsync(bought.Id), order => order.Text("status") is "PAID" or "REFUNDED", Patience))
-            .Text("status");
-
-        var payment = await shop.ScalarAsync<Guid>(
-            "paymentsdb", "select id from payments where order_id = $1", bought.Id);
-        Assert.Equal(1, await shop.CapturesAsync(payment));
-        await shop.ShelfBecomesAsync(
-            product, status == "PAID" ? new Shelf(0, 0, 1, 1, 0, 0) : new Shelf(1, 0, 1, 0, 0, 0));
-    }
 
     private async Task EndRightAsync(int ofEachKind)
     {
