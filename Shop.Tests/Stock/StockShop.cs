@@ -1,12 +1,21 @@
 using System.Net;
+using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Testing;
 using Shop.Tests.Fixtures;
 using Shop.Tests.Purchase;
+using Shop.Tests.ServiceDefaults.Messaging;
 
 namespace Shop.Tests.Stock;
 
-/// <summary>Two replicas of each API and two workers, for the tests of stock that need no short times.</summary>
-public sealed class StockShop() : ShopApp(new ShopAppOptions { Apis = 2, Workers = 2, Settings = Crowded })
+/// <summary>
+/// Two replicas of each API and two workers, for the tests of stock that need no short times. Catalog and Ordering
+/// reach their databases through proxies, which pass on everything until a test tells them to lose a COMMIT.
+/// </summary>
+public sealed class StockShop() : ShopApp(new ShopAppOptions { Apis = 2, Workers = 2, Settings = Crowded }),
+    IAsyncLifetime
 {
+    private readonly Dictionary<string, Task<CommitLosingProxy>> _proxies = [];
+
     /// <summary>
     /// Hundreds of buyers sign in and buy at once on a small machine: cheap password hashes.
     /// </summary>
@@ -14,6 +23,45 @@ public sealed class StockShop() : ShopApp(new ShopAppOptions { Apis = 2, Workers
     {
         ["Identity:PasswordIterations"] = "1000",
     };
+
+    async Task IAsyncLifetime.DisposeAsync()
+    {
+        try
+        {
+            await DisposeAsync();
+        }
+        finally
+        {
+            // After the services, which need them to the end.
+            foreach (var proxy in _proxies.Values) await (await proxy).DisposeAsync();
+        }
+    }
+
+    /// <summary>What stands between both replicas of a service and their database.</summary>
+    internal Task<CommitLosingProxy> ProxyOfAsync(string database)
+    {
+        lock (_proxies)
+        {
+            if (!_proxies.TryGetValue(database, out var proxy)) _proxies[database] = proxy = StartProxyAsync(database);
+            return proxy;
+        }
+    }
+
+    protected override void Configure(IDistributedApplicationTestingBuilder builder)
+    {
+        foreach (var service in (string[])["catalog", "ordering"])
+        {
+            var database = $"{service}db";
+            // Asked at each start of a process; by then the server has its port.
+            builder.Resources.Single(resource => resource.Name == service).Annotations.Add(
+                new EnvironmentCallbackAnnotation(async context =>
+                    context.EnvironmentVariables[$"ConnectionStrings__{database}"] =
+                        (await ProxyOfAsync(database)).ConnectionString));
+        }
+    }
+
+    private async Task<CommitLosingProxy> StartProxyAsync(string database) =>
+        new(await ConnectionStringAsync(database));
 }
 
 [CollectionDefinition(Name)]

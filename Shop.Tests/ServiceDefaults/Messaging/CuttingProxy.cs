@@ -60,12 +60,26 @@ public abstract class CuttingProxy : IAsyncDisposable
         using var server = new TcpClient();
         using (client)
         {
-            await server.ConnectAsync(_server.Host, _server.Port, _stop.Token);
+            if (!await TryConnectAsync(server)) return; // The client sees it too: its connection ends.
+
             using var cut = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
             var connection = new Connection();
             await Task.WhenAll(
                 PumpAsync(client, server, connection, byClient: true, cut),
                 PumpAsync(server, client, connection, byClient: false, cut));
+        }
+    }
+
+    private async Task<bool> TryConnectAsync(TcpClient server)
+    {
+        try
+        {
+            await server.ConnectAsync(_server.Host, _server.Port, _stop.Token);
+            return true;
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException)
+        {
+            return false;
         }
     }
 
