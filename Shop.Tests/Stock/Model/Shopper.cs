@@ -49,11 +49,11 @@ internal sealed class Shopper(ShopApp shop, ShopUser seller, ShopUser buyer, Gui
             case Command.Place place:
                 return await SendAsync(command, NewKeyNumber(), new Request.Place(place.Units, place.Card));
             case Command.Repeat repeat when _sent.Count > 0:
-                var (key, request) = _sent[repeat.Pick % _sent.Count];
+                var (key, request) = _sent[^(1 + (repeat.Pick % _sent.Count))];
                 return await SendAsync(command, key, request);
             case Command.Reuse reuse when _orders.Count > 0:
                 var placed = _sent.Where(sent => sent.Request is Request.Place).ToArray();
-                var (used, other) = placed[reuse.Pick % placed.Length];
+                var (used, other) = placed[^(1 + (reuse.Pick % placed.Length))];
                 var place2 = (Request.Place)other;
                 return await SendAsync(command, used, place2 with { Units = place2.Units + 1 });
             case Command.Pay pay when Pick(pay.Pick) is { } order:
@@ -80,7 +80,7 @@ internal sealed class Shopper(ShopApp shop, ShopUser seller, ShopUser buyer, Gui
 
     public Task<Answer> ReadAsync(int order) => AskAsync(() => _ordering.AskAsync($"/orders/{_orders[order].Id}"));
 
-    private int? Pick(int pick) => _orders.Count == 0 ? null : pick % _orders.Count;
+    private int? Pick(int pick) => _orders.Count == 0 ? null : _orders.Count - 1 - (pick % _orders.Count);
 
     private int NewKeyNumber()
     {
