@@ -47,7 +47,7 @@ public sealed class PurchaseModelTests(StockShop shop, ITestOutputHelper output)
         var duels = Command.Lives(8, 12).SelectMany(
             one => Command.Lives(8, 12).Select(other => new Duel(one, other)));
         Prop.ForAll(duels.ToArbitrary(), duel => Run(() => RaceAsync(duel, seller)))
-            .Check(Config.QuickThrowOnFailure.WithMaxTest(IsLong ? 200 : 20));
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(IsLong ? 200 : 12));
         TellAnswers();
     }
 
