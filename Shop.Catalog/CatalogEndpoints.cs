@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Mvc;
 using Shop.Catalog.Popularity;
 using Shop.Catalog.Products;
 using Shop.Catalog.Recommendations;
@@ -26,7 +27,8 @@ internal static class CatalogEndpoints
         var stocks = routes.MapGroup("/internal/stocks").WithTags("Internal")
             .RequireAuthorization(Policies.CatalogInternal);
         stocks.MapPost("/reserve", ReserveStock.Handle).WithName("ReserveStock");
-        stocks.MapPost("/reserve-many", ReserveStock.HandleMany).WithName("ReserveManyStocks");
+        stocks.MapPost("/reserve-many", ReserveStock.HandleMany).WithName("ReserveManyStocks")
+            .WithMetadata(new RequestSizeLimitAttribute(ReserveStock.MaxManyBytes));
         stocks.MapPost("/release", ReleaseStock.Handle).WithName("ReleaseStock");
         stocks.MapPost("/commit", CommitStock.Handle).WithName("CommitStock");
     }

@@ -41,7 +41,7 @@ internal sealed class CatalogClient(HttpClient http)
 
     internal sealed record ReservedLine(Guid ProductId, int Quantity);
 
-    /// <param name="Reason">out-of-stock, product-unknown, product-not-on-sale, hold-ended or hold-differs.</param>
+    /// <param name="Reason">out-of-stock, product-unknown, product-not-on-sale or hold-ended.</param>
     internal sealed record Held(
         Guid OrderId, bool Success, DateTimeOffset? ExpiresAt, IReadOnlyList<HeldLine>? Lines, string? Reason,
         Guid? ProductId, long? RemainingStock);

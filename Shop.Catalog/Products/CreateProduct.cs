@@ -67,7 +67,7 @@ internal static class CreateProduct
     private static FieldErrors Check(Request request, ClaimsPrincipal user, Guid? seller)
     {
         var errors = new FieldErrors();
-        errors.Require(seller is not null, "sellerId", "name the seller");
+        errors.Require(seller is not null && seller != Guid.Empty, "sellerId", "name the seller");
         errors.Require(
             user.IsAdmin() || request.SellerId is null || request.SellerId == seller, "sellerId", "not your own");
         errors.Require(request.Name is not null, "name", "required");

@@ -150,14 +150,17 @@ internal static class ListProducts
         return products;
     }
 
-    /// <summary>Every word must occur, if only as a beginning. Only letters and digits reach the parser.</summary>
+    /// <summary>
+    /// Every word must occur, if only as a beginning. ASCII's punctuation parts words here as in the index; what is
+    /// beyond ASCII is PostgreSQL's parser's on both sides.
+    /// </summary>
     private static string? TextQuery(string text, FieldErrors errors)
     {
-        var words = new string([.. text.Select(c => char.IsLetterOrDigit(c) ? c : ' ')])
-            .Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var words = new string([.. text.Select(c => char.IsAsciiLetterOrDigit(c) || !char.IsAscii(c) ? c : ' ')])
+            .Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
         errors.Require(text.Length <= MaxQueryLength, "query", $"at most {MaxQueryLength} characters");
         errors.Require(words.Length is > 0 and <= MaxWords, "query", $"1 to {MaxWords} words");
-        return errors.Any ? null : string.Join(" & ", words.Select(word => word + ":*"));
+        return errors.Any ? null : string.Join(" & ", words.Select(word => $"'{word}':*"));
     }
 
     private static long? Number(string? text, long min, long max, string field, FieldErrors errors)

@@ -93,6 +93,6 @@ internal sealed class Allocation(
                 line => line.ProductId == wanted.ProductId && line.Quantity == wanted.Quantity));
         return same
             ? ReserveStock.Response.Held(before.ExpiresAt!.Value, before.Lines)
-            : ReserveStock.Response.Refused(ReserveStock.HoldDiffers, null, null);
+            : ReserveStock.Response.Refused(ReserveStock.HoldEnded, null, null);
     }
 }

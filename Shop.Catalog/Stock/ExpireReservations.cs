@@ -1,4 +1,5 @@
 using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Faults;
 using Shop.ServiceDefaults.Recovery;
 
 namespace Shop.Catalog.Stock;
@@ -74,7 +75,10 @@ internal static class ExpireReservations
         Database<CatalogDb> db, OrderingClient ordering, StockOptions options, IReadOnlyList<Guid> claimed,
         CancellationToken ct)
     {
+        Crash.At("ExpireReservations:before-ask");
         var answers = await ordering.HoldVerdictsAsync(claimed, ct);
+        // Dying here: Ordering's tombstones stand, and the holds are asked about again.
+        Crash.At("ExpireReservations:after-ask");
         await KeepAsync(db, [.. answers.Where(a => a.Verdict == OrderingClient.Answer.Keep)], options, ct);
 
         // Dying before this commit: asked again, the same answer, and each hold ends once.

@@ -14,11 +14,11 @@ internal static partial class ReserveStock
     public const string ProductUnknown = "product-unknown";
     public const string ProductNotOnSale = "product-not-on-sale";
 
-    /// <summary>The order was given up already, perhaps before this reservation arrived.</summary>
+    /// <summary>
+    /// The order was given up already, perhaps before this reservation arrived; or it holds other lines, or belongs to
+    /// another user.
+    /// </summary>
     public const string HoldEnded = "hold-ended";
-
-    /// <summary>The order holds other lines, or belongs to another user.</summary>
-    public const string HoldDiffers = "hold-differs";
 
     /// <summary>Only among many: this entry breaks the rules of the single call.</summary>
     public const string Invalid = "invalid-request";
@@ -30,6 +30,9 @@ internal static partial class ReserveStock
     public const int MaxQuantity = 1_000_000;
     public const int MaxTtlSeconds = 7 * 24 * 3600;
     public const int MaxReservations = 256;
+
+    /// <summary>Of many: <see cref="MaxReservations"/> with <see cref="MaxLines"/> each.</summary>
+    public const int MaxManyBytes = 4 << 20;
 
     public sealed record WantedLine(Guid ProductId, int Quantity);
 

@@ -1,4 +1,5 @@
 using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Faults;
 using Shop.ServiceDefaults.Http;
 
 namespace Shop.Ordering.Orders;
@@ -20,11 +21,13 @@ internal sealed partial class GiveBack(
         // Dying here leaves a hold whose verdict is settled: Catalog's sweep asks, hears RELEASE and gives it back.
         try
         {
+            Crash.At("GiveBack:before-release");
             await services.GetRequiredService<CatalogClient>().ReleaseAsync(orderId, CancellationToken.None);
+            Crash.At("GiveBack:after-release");
         }
-        catch (ServiceUnavailableException e)
+        catch (Exception e) when (e is ServiceUnavailableException or HttpRequestException)
         {
-            LeftToTheSweep(log, orderId, e.Service);
+            LeftToTheSweep(log, orderId, e);
         }
 
         return true;
@@ -33,6 +36,6 @@ internal sealed partial class GiveBack(
     [LoggerMessage(LogLevel.Error, "Order {OrderId} could not be stored and was abandoned")]
     private static partial void NotStored(ILogger log, Guid orderId, Exception e);
 
-    [LoggerMessage(LogLevel.Information, "The hold of abandoned order {OrderId} is left to the sweep of {Service}")]
-    private static partial void LeftToTheSweep(ILogger log, Guid orderId, string service);
+    [LoggerMessage(LogLevel.Warning, "The hold of abandoned order {OrderId} is left to Catalog's sweep")]
+    private static partial void LeftToTheSweep(ILogger log, Guid orderId, Exception e);
 }

@@ -23,11 +23,7 @@ internal sealed partial class PayInOneCall(
     public async Task<Results<Created<OrderView>, Accepted<OrderView>, ProblemHttpResult>> RunAsync(
         OrderView order, Guid userId, Placement.PaymentTerms payment, CancellationToken ct)
     {
-        // Dying before the call leaves an order in PAYMENT_PENDING: the recovery sweep asks Payments, which leaves a
-        // tombstone for the payment, and the order is cancelled.
-        Crash.At("PayInOneCall:before-start");
         var mayCome = await StartAsync(order, userId, payment);
-        Crash.At("PayInOneCall:after-start");
         if (mayCome) await watch.WaitAsync(order.Id, TimeSpan.FromSeconds(options.OneCallWaitSeconds), ct);
 
         var now = await find.RunAsync(order.Id, userId, null, ct)
@@ -46,8 +42,12 @@ internal sealed partial class PayInOneCall(
                 line.ProductId, line.SellerId, line.Category, line.Quantity, line.Amount, line.Discount))]);
         try
         {
+            // Dying before the call leaves an order in PAYMENT_PENDING: the recovery sweep asks Payments, which leaves
+            // a tombstone for the payment, and the order is cancelled.
+            Crash.At("PayInOneCall:before-start");
             var verdict = await services.GetRequiredService<PaymentsClient>()
                 .StartAsync(request, CancellationToken.None);
+            Crash.At("PayInOneCall:after-start");
             if (verdict == StartVerdict.Started) return true;
             // Final there, so it can be settled here at once; its event will find it done.
             await SettleAsFailedAsync(order.Id, paymentId, verdict);
@@ -72,8 +72,10 @@ internal sealed partial class PayInOneCall(
     {
         if (verdict == StartVerdict.Failed)
         {
+            Crash.At("PayInOneCall:before-ask");
             var state = await services.GetRequiredService<PaymentsClient>()
                 .AskAsync(orderId, paymentId, CancellationToken.None);
+            Crash.At("PayInOneCall:after-ask");
             await FailAsync(state.Failure ?? "declined");
         }
         else

@@ -223,7 +223,7 @@ internal static class PlaceOrder
                 throw new InvalidOperationException($"Catalog refused order {held.OrderId}: {held.Reason}.");
         }
 
-        Dictionary<string, string[]> Field(string message) => new() { [$"lines[{line}].productId"] = [message] };
+        Dictionary<string, string[]> Field(string message) => new() { [placement.ProductField(line)] = [message] };
     }
 
     /// <summary>What an order goes through, each shared by all that are under way.</summary>

@@ -17,6 +17,12 @@ internal sealed record Placement(
     public const int MaxQuantity = 10_000;
     private const int MaxAddressLength = 4_000;
 
+    // Private, so no part of the fingerprint: the same request in another form.
+    private bool IsShort { get; init; }
+
+    /// <summary>What the request called the product of this line.</summary>
+    public string ProductField(int line) => IsShort ? "productId" : $"lines[{line}].productId";
+
     internal sealed record Line(Guid ProductId, int Quantity);
 
     // What a method does not use is left out, so that the fingerprints of card payments stay what they were.
@@ -41,7 +47,7 @@ internal sealed record Placement(
         var address = ParseAddress(request.ShippingAddress, errors);
         return errors.Count > 0
             ? null
-            : new(lines, couponId, request.CouponRequired ?? true, address, payment);
+            : new(lines, couponId, request.CouponRequired ?? true, address, payment) { IsShort = isShort };
     }
 
     private static Line[] ShortLines(PlaceOrder.Request request, Dictionary<string, string[]> errors)

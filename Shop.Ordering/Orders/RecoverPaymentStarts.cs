@@ -66,6 +66,7 @@ internal static partial class RecoverPaymentStarts
         {
             try
             {
+                Crash.At("RecoverPaymentStarts:before-ask");
                 var state = await payments.AskAsync(orderId, paymentId, ct);
                 Crash.At("RecoverPaymentStarts:after-ask");
                 return await SettleAsync(database, orderId, state, ct);

@@ -25,13 +25,9 @@ internal sealed class ReserveStock(Database<OrderingDb> database, IServiceProvid
     /// </exception>
     public async Task<Outcome> RunAsync(CatalogClient.Reservation reservation, string? key, CancellationToken ct)
     {
-        Crash.At("ReserveStock:before-reserve");
         var answer = await Shared.RunAsync(new(reservation, key, Activity.Current), ct);
         if (answer.Before is { } before) return new(null, before);
 
-        // Dying from here on leaves a hold without an order: Catalog's sweep asks for its verdict, finds nothing,
-        // leaves a tombstone and releases it.
-        Crash.At("ReserveStock:after-reserve");
         if (answer.Away is { } away)
         {
             throw new ServiceUnavailableException(away.Service, away.RetryAfter, away.MayHaveArrived, away);
@@ -74,7 +70,11 @@ internal sealed class ReserveStock(Database<OrderingDb> database, IServiceProvid
         var catalog = services.GetRequiredService<CatalogClient>();
         try
         {
+            Crash.At("ReserveStock:before-reserve");
             var held = await catalog.ReserveManyAsync([.. items.Select(item => item.Reservation)], ct);
+            // Dying from here on leaves holds without orders: Catalog's sweep asks for their verdict, finds nothing,
+            // leaves tombstones and releases them.
+            Crash.At("ReserveStock:after-reserve");
             return held.Count == items.Length
                 ? [.. items.Zip(held, Matching)]
                 : throw new InvalidOperationException($"Catalog answered {held.Count} of {items.Length} reservations.");

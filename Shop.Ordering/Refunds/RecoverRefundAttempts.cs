@@ -54,6 +54,7 @@ internal static partial class RecoverRefundAttempts
         {
             try
             {
+                Crash.At("RecoverRefundAttempts:before-ask");
                 var refund = await payments.AskRefundAsync(claim.PaymentId, claim.RefundId, ct);
                 Crash.At("RecoverRefundAttempts:after-ask");
                 if (refund.Status != "FAILED") return false;

@@ -37,7 +37,10 @@ internal sealed class ChargePayment(
                 Report(payment, await SettlePayment.FailedAsync(database, payment.Id, failure, cause, ct));
                 break;
             case VoidResult.AlreadyCaptured:
-                await SettleAsync(payment, await gateway.FindChargeAsync(payment.Id, ct), cause, ct);
+                Crash.At("ChargePayment.VoidAsync:before-find");
+                var charge = await gateway.FindChargeAsync(payment.Id, ct);
+                Crash.At("ChargePayment.VoidAsync:after-find");
+                await SettleAsync(payment, charge, cause, ct);
                 break;
             default:
                 await PauseAsync(payment, ct);

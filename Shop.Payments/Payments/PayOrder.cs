@@ -4,6 +4,7 @@ using Shop.Payments.Orders;
 using Shop.ServiceDefaults.Authentication;
 using Shop.ServiceDefaults.Cards;
 using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Faults;
 using Shop.ServiceDefaults.Idempotency;
 using Shop.ServiceDefaults.Problems;
 
@@ -33,8 +34,10 @@ internal static class PayOrder
 
         if (await FitsAsync(request, userId, ordering, ct) is { } misfit) return misfit;
 
-        // Dying after Ordering's yes leaves the order PAYMENT_PENDING: its sweep asks about the id, gets a tombstone.
+        Crash.At("PayOrder:before-start");
         var started = await ordering.StartPaymentAsync(request.OrderId, key.ResourceId, userId, ct);
+        // Dying after Ordering's yes leaves the order PAYMENT_PENDING: its sweep asks about the id, gets a tombstone.
+        Crash.At("PayOrder:after-start");
         if (started is PaymentStart.Refused refused) return refused.Problem;
 
         var order = ((PaymentStart.Granted)started).Order;
@@ -54,7 +57,10 @@ internal static class PayOrder
         Request request, Guid userId, OrderingClient ordering, CancellationToken ct)
     {
         if (request.Method == PaymentMethods.Card || request.Points is null) return null;
-        if (await ordering.FindTotalAsync(request.OrderId, userId, ct) is not { } total) return Problems.NotFound();
+        Crash.At("PayOrder:before-total");
+        var found = await ordering.FindTotalAsync(request.OrderId, userId, ct);
+        Crash.At("PayOrder:after-total");
+        if (found is not { } total) return Problems.NotFound();
 
         return PaymentMethods.PointsComplaint(request.Method!, request.Points, total) is { } complaint
             ? Problems.Invalid("points", complaint)

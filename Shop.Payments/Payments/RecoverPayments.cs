@@ -1,6 +1,7 @@
 using Dapper;
 using Shop.Payments.Gateway;
 using Shop.ServiceDefaults.Data;
+using Shop.ServiceDefaults.Faults;
 using Shop.ServiceDefaults.Recovery;
 
 namespace Shop.Payments.Payments;
@@ -102,7 +103,9 @@ internal sealed class RecoverPayments(
             return;
         }
 
+        Crash.At("RecoverPayments:before-find");
         var result = await gateway.FindChargeAsync(payment.Id, ct);
+        Crash.At("RecoverPayments:after-find");
         if (result is ChargeResult.Captured or ChargeResult.Declined)
         {
             await charges.SettleAsync(payment, result, Cause, ct);

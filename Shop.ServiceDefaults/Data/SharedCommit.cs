@@ -116,10 +116,10 @@ public sealed class SharedCommit<TItem, TResult>(
             catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
             {
                 batch[i].End(new(default, e));
-                if (!IsOutage(e) && e is not DatabaseBusyException) continue;
+                if (!IsOutage(e) && !IsSlow(e)) continue;
 
-                // The others would only wait for the same unreachable database or perhaps the same lock, as long as
-                // this one did, and new callers behind them.
+                // The others would only wait for the same unreachable or overloaded database or perhaps the same lock,
+                // as long as this one did, and new callers behind them.
                 foreach (var rest in batch.Skip(i + 1)) rest.End(new(default, e));
                 return;
             }
@@ -129,6 +129,10 @@ public sealed class SharedCommit<TItem, TResult>(
     // A server that shuts down may say so after it has committed.
     private static bool IsOutage(Exception e) => e is NpgsqlException and (not PostgresException
         or PostgresException { SqlState: PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown });
+
+    // A lock was not to be had in time, or a statement took too long.
+    private static bool IsSlow(Exception e) =>
+        e is DatabaseBusyException or PostgresException { SqlState: PostgresErrorCodes.QueryCanceled };
 
     private async Task AnswerAsync(List<Pending> batch, CancellationToken ct)
     {

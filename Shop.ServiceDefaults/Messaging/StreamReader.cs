@@ -178,6 +178,7 @@ internal sealed partial class StreamReader<TDb>(
             // Dying before this line: the entry stays pending and its redelivery finds the inbox row.
             Crash.At("reader:before-xack");
             await streams.AckAsync(stream, group.Name, entryIds, CancellationToken.None);
+            Crash.At("reader:after-xack");
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {

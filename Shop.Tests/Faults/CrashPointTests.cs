@@ -1,4 +1,5 @@
 using System.Reflection;
+using Shop.Payments.Gateway;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Faults;
 using Shop.ServiceDefaults.Messaging;
@@ -24,6 +25,28 @@ public sealed class CrashPointTests
         Assert.Distinct(CrashPoints.All.Values);
     }
 
+    // A new call without points of its own fails here; its points without numbers above.
+    [Fact]
+    public void Every_call_to_another_service_or_the_processor_lies_between_two_crash_points()
+    {
+        var calls = Calls(callee => IsRemote(callee) || IsPoint(callee)).ToArray();
+
+        var bare = calls.Where((call, i) => IsRemote(call.Callee) && !(
+            i > 0 && Point(calls[i - 1], call) is { } before && before.Contains(":before-", StringComparison.Ordinal)
+            && i < calls.Length - 1 && Point(calls[i + 1], call) is { } after
+            && after.Contains(":after-", StringComparison.Ordinal)));
+
+        Assert.Empty(bare.Select(call => $"{call.Caller} calls {call.Callee.Name}"));
+        Assert.Contains(calls, call => IsRemote(call.Callee));
+
+        static bool IsPoint(MethodBase callee) =>
+            callee.DeclaringType == typeof(Crash) && callee.Name == nameof(Crash.At);
+
+        static string? Point(CompiledCall neighbour, CompiledCall call) =>
+            neighbour.Caller == call.Caller && IsPoint(neighbour.Callee)
+                && neighbour.Literals is [.., var name] ? name : null;
+    }
+
     [Fact]
     public void Every_point_of_the_crash_tests_is_in_the_catalogue()
     {
@@ -32,6 +55,12 @@ public sealed class CrashPointTests
         Assert.All(PurchaseCrashes.All, crash => Assert.Contains(crash.Catalogued, names));
         Assert.Distinct(PurchaseCrashes.All.Select(crash => (crash.Service, crash.Point)));
     }
+
+    // Reports and the operations' page only look.
+    private static bool IsRemote(MethodBase callee) =>
+        callee.DeclaringType is { } type
+        && (type == typeof(IPaymentGateway) || type.Name is "CatalogClient" or "OrderingClient" or "PaymentsClient")
+        && callee.Name.EndsWith("Async", StringComparison.Ordinal);
 
     private static IEnumerable<string> Named() =>
         from call in Calls(callee => callee.DeclaringType == typeof(Crash) && callee.Name == nameof(Crash.At))

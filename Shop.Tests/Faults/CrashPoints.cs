@@ -22,6 +22,7 @@ internal static class CrashPoints
         [8] = "ParkedReplay.NoteAsync",
         [9] = "ProofRuns.RunIfDueAsync",
         [10] = "DeliveryBatch.StoreAsync",
+        [11] = "reader:after-xack",
 
         // Identity.
         [101] = "Register.InsertAsync",
@@ -46,6 +47,8 @@ internal static class CrashPoints
         [208] = "SampleProductsService.StartAsync",
         [209] = "CountOrders.Handle",
         [210] = "RebuildPopularity.Handle",
+        [211] = "ExpireReservations:before-ask",
+        [212] = "ExpireReservations:after-ask",
 
         // Ordering.
         [301] = "ReserveStock:before-reserve",
@@ -78,6 +81,12 @@ internal static class CrashPoints
         [328] = "ForgetDeliveries.RunAsync",
         [329] = "SendFeed.LendAsync",
         [330] = "SendFeed.ReturnAsync",
+        [331] = "GiveBack:before-release",
+        [332] = "GiveBack:after-release",
+        [333] = "RecoverPaymentStarts:before-ask",
+        [334] = "RecoverRefundAttempts:before-ask",
+        [335] = "PayInOneCall:before-ask",
+        [336] = "PayInOneCall:after-ask",
 
         // Payments.
         [401] = "PayOrder.Handle",
@@ -107,6 +116,14 @@ internal static class CrashPoints
         [425] = "AskRefund.Handle",
         [426] = "RecoverRefunds.RunAsync",
         [427] = "RecoverRefunds.StartAsync",
+        [428] = "PayOrder:before-start",
+        [429] = "PayOrder:after-start",
+        [430] = "PayOrder:before-total",
+        [431] = "PayOrder:after-total",
+        [432] = "RecoverPayments:before-find",
+        [433] = "RecoverPayments:after-find",
+        [434] = "ChargePayment.VoidAsync:before-find",
+        [435] = "ChargePayment.VoidAsync:after-find",
 
         // The sandbox.
         [501] = "CreateCharge.Handle",

@@ -36,13 +36,14 @@ internal static class PurchaseCrashes
             "StoreOrders.FlushAsync", "StartPaymentAttempt.Handle", "StartRefundAttempt.Handle"),
         .. Points(
             "payments",
-            ["StoreRefund.AskAsync:before-call", "StoreRefund.AskAsync:after-call"],
+            ["PayOrder:before-start", "PayOrder:after-start", "StoreRefund.AskAsync:before-call",
+                "StoreRefund.AskAsync:after-call"],
             "PayOrder.Handle", "PayOrderInOneCall.Handle", "StoreRefund.AskAndRunAsync"),
         .. Points(
             "workers",
-            ["relay:before-xadd", "relay:after-xadd", "reader:before-xack", "ChargePayment.RunAsync:before-call",
-                "ChargePayment.RunAsync:after-call", "SendRefund.RunAsync:before-call",
-                "SendRefund.RunAsync:after-call"],
+            ["relay:before-xadd", "relay:after-xadd", "reader:before-xack", "reader:after-xack",
+                "ChargePayment.RunAsync:before-call", "ChargePayment.RunAsync:after-call",
+                "SendRefund.RunAsync:before-call", "SendRefund.RunAsync:after-call"],
             "SettlePayment.CapturedAsync", "SettleRefund.RefundedAsync"),
         .. from delivery in (string[])[
                "PaymentRequested.payments-payments", "PaymentCompleted.ordering-payments", "OrderPaid.catalog-orders",

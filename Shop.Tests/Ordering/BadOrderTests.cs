@@ -86,4 +86,16 @@ public sealed class BadOrderTests(OrderingApp app) : IClassFixture<OrderingApp>
         Assert.Equal("urn:shop:product-unknown", problem.GetProperty("type").GetString());
         Assert.True(problem.GetProperty("errors").TryGetProperty("lines[1].productId", out _));
     }
+
+    [Fact]
+    public async Task The_short_form_hears_of_its_own_field()
+    {
+        using var client = app.Buyer(_user);
+
+        var answer = await client.SendAsync(Post("/orders", new { productId = Guid.CreateVersion7(), quantity = 1 }));
+
+        Assert.Equal(404, (int)answer.StatusCode);
+        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal(["productId"], problem.GetProperty("errors").EnumerateObject().Select(field => field.Name));
+    }
 }

@@ -79,6 +79,23 @@ public sealed class OrderLifeTests(StockShop shop)
         var times = Array.ConvertAll(changes, change => change.GetProperty("at").GetDateTimeOffset());
         Assert.Equal(times.Order(), times);
         Assert.Equal(placed.Body.GetProperty("createdAt").GetDateTimeOffset(), times[0]);
+        var pages = new List<string>();
+        for (var path = $"/orders/{placed.Id}/timeline?limit=2"; path is not null;)
+        {
+            var page = (await buyer.Ordering.AskAsync(path)).Body;
+            pages.Add(string.Join(' ', page.GetProperty("items").EnumerateArray()
+                .Select(change => change.GetProperty("version").GetInt64())));
+            var next = page.GetProperty("nextCursor").GetString();
+            path = next is null ? null : $"/orders/{placed.Id}/timeline?limit=2&cursor={next}";
+        }
+
+        Assert.Equal(["1 2", "3 4", "5"], pages);
+        foreach (var bad in (string[])["limit=0", "limit=101", "cursor=x", "cursor=-1"])
+        {
+            var refused = await buyer.Ordering.AskAsync($"/orders/{placed.Id}/timeline?{bad}");
+            Assert.Equal((HttpStatusCode.BadRequest, "invalid-request"), (refused.Status, refused.Problem));
+        }
+
         // What an event brought names it, and Payments did publish it.
         await AssertPublishedAsync(changes[2], "PaymentFailed.v1");
         await AssertPublishedAsync(changes[4], "PaymentCompleted.v1");

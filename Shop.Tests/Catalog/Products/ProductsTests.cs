@@ -83,6 +83,44 @@ public sealed class ProductsTests(CatalogFixture shop) : IClassFixture<CatalogFi
     }
 
     [Theory]
+    [InlineData("Cable USB 3.0 hub", "usb 3.0")]
+    [InlineData("Cable USB 3.1 hub", "3.1")]
+    [InlineData("Course on Node.js 22", "js node")]
+    [InlineData("Tape of AC/DC live", "ac/dc")]
+    [InlineData("Tape of R.E.M.", "r.e.m.")]
+    [InlineData("O'Neill's well-known surf e-bike", "o'neill bike known")]
+    [InlineData("mail me@shop.example", "shop EXAMPLE")]
+    [InlineData("한국어 책", "한국")]
+    [InlineData("Tea \U00020BB7 house", "\U00020BB7")]
+    [InlineData("Crème brûlée dish", "crème brû")]
+    [InlineData("Fish\u3000and chips", "fish\u3000and\u00A0chips")]
+    public async Task A_product_is_found_by_each_part_of_its_name_however_it_is_written(string name, string query)
+    {
+        using var seller = shop.SellerClient(CatalogFixture.Seller1);
+        var body = new { name, category = "found", unitPrice = 1, status = "ON_SALE" };
+        using var created = await seller.PostAsJsonAsync("/products", body);
+        Assert.Equal(HttpStatusCode.Created, created.StatusCode);
+        var product = await created.Content.ReadFromJsonAsync<ProductView>(ShopJson.Options);
+
+        var found = await ListAsync(seller, $"limit=100&category=found&query={Uri.EscapeDataString(query)}");
+
+        Assert.Contains(product!.Id, found.Items.Select(item => item.Id));
+        Assert.True(found.Items.Count <= 2, "others too");
+    }
+
+    [Fact]
+    public async Task A_query_of_signs_beyond_ascii_finds_nothing_and_breaks_nothing()
+    {
+        using var client = shop.Anonymous();
+
+        var none = await ListAsync(client, $"query={Uri.EscapeDataString("·\u180E\uFEFF")}");
+        var tent = await ListAsync(client, $"query={Uri.EscapeDataString("– tent")}");
+
+        Assert.Empty(none.Items);
+        Assert.Equal("Two-person tent", Assert.Single(tent.Items).Name);
+    }
+
+    [Theory]
     [InlineData("limit=0", "limit")]
     [InlineData("limit=101", "limit")]
     [InlineData("limit=ten", "limit")]
@@ -110,6 +148,17 @@ public sealed class ProductsTests(CatalogFixture shop) : IClassFixture<CatalogFi
         using var response = await client.GetAsync($"/products?sort=name&cursor={cursor}");
 
         Assert.Equal((HttpStatusCode.BadRequest, "urn:shop:invalid-request", "cursor"), await ProblemAsync(response));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(""" ,"sellerId":"00000000-0000-0000-0000-000000000000" """)]
+    public async Task An_admin_names_the_seller_of_a_new_product(string seller)
+    {
+        using var admin = shop.Admin();
+        using var body = Json($$"""{"name":"n","category":"c","unitPrice":1{{seller}}}""");
+        using var response = await admin.PostAsync("/products", body);
+        Assert.Equal((HttpStatusCode.BadRequest, "urn:shop:invalid-request", "sellerId"), await ProblemAsync(response));
     }
 
     [Fact]

@@ -44,8 +44,8 @@ public sealed class AllocationTests
         var stranger = allocation.Decide(request with { UserId = Guid.CreateVersion7() });
 
         Assert.Equal(first, again);
-        Assert.Equal(ReserveStock.Response.Refused(ReserveStock.HoldDiffers, null, null), other);
-        Assert.Equal(ReserveStock.Response.Refused(ReserveStock.HoldDiffers, null, null), stranger);
+        Assert.Equal(ReserveStock.Response.Refused(ReserveStock.HoldEnded, null, null), other);
+        Assert.Equal(ReserveStock.Response.Refused(ReserveStock.HoldEnded, null, null), stranger);
         Assert.Single(allocation.AllTaken);
     }
 

@@ -145,11 +145,29 @@ public sealed class ReserveStockTests(CatalogFixture shop) : IClassFixture<Catal
         Assert.Equal(new(product, CatalogFixture.Seller1, "tests", "A thing", 500, 4, 6), Assert.Single(first.Lines!));
         Assert.Equal(first.ExpiresAt, again.ExpiresAt);
         Assert.Equal(first.Lines!, again.Lines!);
-        Assert.Equal(ReserveStock.Response.Refused(ReserveStock.HoldDiffers, null, null), differs);
+        Assert.Equal(ReserveStock.Response.Refused(ReserveStock.HoldEnded, null, null), differs);
         Assert.Equal((10, 4), await LevelAsync(product));
         Assert.Equal(
             1, (await shop.QueryAsync<long>(
                 "select count(*) from outbox where key = @OrderId and type = 'StockReserved.v1'", wanted)).Single());
+    }
+
+    [Fact]
+    public async Task As_many_reservations_with_as_many_lines_as_one_call_may_have_fit_into_it()
+    {
+        var lines = Enumerable.Range(0, ReserveStock.MaxLines)
+            .Select(_ => new ReserveStock.WantedLine(Guid.CreateVersion7(), ReserveStock.MaxQuantity)).ToArray();
+        var reservations = Enumerable.Range(0, ReserveStock.MaxReservations)
+            .Select(_ => Wants() with { Lines = lines, TtlSeconds = ReserveStock.MaxTtlSeconds }).ToArray();
+
+        using var client = shop.Internal();
+        using var response = await client.PostAsJsonAsync(
+            "/internal/stocks/reserve-many", new { reservations }, ShopJson.Options);
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        var answer = await response.Content.ReadFromJsonAsync<ReserveStock.ManyResponse>(ShopJson.Options);
+        Assert.Equal(ReserveStock.MaxReservations, answer!.Results.Count);
+        Assert.All(answer.Results, result => Assert.Equal(ReserveStock.ProductUnknown, result.Reason));
     }
 
     [Fact]
@@ -168,7 +186,7 @@ public sealed class ReserveStockTests(CatalogFixture shop) : IClassFixture<Catal
         for (var i = 0; i < answers.Length; i += 2)
         {
             Assert.Equal(
-                [ReserveStock.HoldDiffers, null],
+                [ReserveStock.HoldEnded, null],
                 answers[i..(i + 2)].Select(answer => answer.Reason).OrderByDescending(reason => reason));
         }
 
