@@ -17,14 +17,16 @@ internal sealed class BenchShop : IAsyncDisposable
 
     private readonly string _folder;
     private readonly DistributedApplication _app;
+    private readonly Collector _collector;
     private readonly ConcurrentDictionary<string, (string Name, int Process)> _processes = new();
     private readonly CancellationTokenSource _stopping = new();
     private Task _watching = Task.CompletedTask;
 
-    private BenchShop(string folder, DistributedApplication app)
+    private BenchShop(string folder, DistributedApplication app, Collector collector)
     {
         _folder = folder;
         _app = app;
+        _collector = collector;
     }
 
     public Uri Identity => _app.GetEndpoint("identity");
@@ -36,7 +38,7 @@ internal sealed class BenchShop : IAsyncDisposable
     /// <summary>What differs from an ordinary start in every scenario, in words.</summary>
     public static string Settings =>
         $"Production environment; passwords hashed {PasswordIterations} times only; rate limits raised to "
-        + $"{RateLimit} a second; no telemetry collector; services reached without the AppHost's ports in front";
+        + $"{RateLimit} a second; {Collector.InWords}; services reached without the AppHost's ports in front";
 
     /// <summary>The processes known by now, by the names of their resources, and this one.</summary>
     public IReadOnlyDictionary<string, int> Processes =>
@@ -50,6 +52,7 @@ internal sealed class BenchShop : IAsyncDisposable
         // Not CreateTempSubdirectory: that one is closed to the user as whom PostgreSQL runs when root starts it.
         var folder = Directory.CreateDirectory(
             Path.Combine(Path.GetTempPath(), $"shop-bench-{Guid.CreateVersion7():n}")).FullName;
+        var collector = await Collector.StartAsync(ct);
         string[] arguments =
         [
             $"--DataFolder={folder}", $"--ControlSocket={Path.Combine(folder, "control.sock")}",
@@ -59,14 +62,14 @@ internal sealed class BenchShop : IAsyncDisposable
             .. from limit in (string[])["User", "Address", "SignIn"]
                from part in (string[])["PerSecond", "Burst"]
                select string.Create(CultureInfo.InvariantCulture, $"--Shop:RateLimits:{limit}:{part}={RateLimit}"),
-            .. settings.Shop.Select(setting => $"--Shop:{setting}"),
+            .. settings.Shop.Concat(collector.Settings).Select(setting => $"--Shop:{setting}"),
         ];
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.Shop_AppHost>(
             arguments, patience.Token);
         SetPostgres(builder, settings.Postgres);
         ReachDirectly(builder);
         builder.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning));
-        var shop = new BenchShop(folder, await builder.BuildAsync(patience.Token));
+        var shop = new BenchShop(folder, await builder.BuildAsync(patience.Token), collector);
         try
         {
             await shop.StartServicesAsync(patience.Token);
@@ -100,6 +103,8 @@ internal sealed class BenchShop : IAsyncDisposable
         await _stopping.CancelAsync();
         await _watching;
         await _app.DisposeAsync();
+        await _collector.DisposeAsync();
+        Say.Line($"{_collector.Bytes / 1e6:N1} MB of telemetry were exported");
         _stopping.Dispose();
         if (Directory.Exists(_folder)) Directory.Delete(_folder, recursive: true);
     }
