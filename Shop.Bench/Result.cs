@@ -67,7 +67,7 @@ internal sealed record Result(
         }
 
         Say.Line($"{"all",-12} {all,8:F2} {all / Load.Seconds,6:F2} {PerOrder(all),9:F1}");
-        Say.Line($"(bench is the load and, in the same process, the AppHost with its ports in front of the services)");
+        Say.Line($"(bench is the load and, in the same process, the AppHost and the receiver of telemetry)");
     }
 
     private double PerOrder(double cpuSeconds) => Load.Placed == 0 ? 0 : cpuSeconds * 1e6 / Load.Placed;

@@ -16,9 +16,7 @@ public sealed class StockShop() : ShopApp(new ShopAppOptions { Apis = 2, Workers
 {
     private readonly Dictionary<string, Task<CommitLosingProxy>> _proxies = [];
 
-    /// <summary>
-    /// Hundreds of buyers sign in and buy at once on a small machine: cheap password hashes.
-    /// </summary>
+    /// <summary>Hundreds of buyers sign in and buy at once on a small machine: cheap password hashes.</summary>
     internal static IReadOnlyDictionary<string, string> Crowded { get; } = new Dictionary<string, string>
     {
         ["Identity:PasswordIterations"] = "1000",
