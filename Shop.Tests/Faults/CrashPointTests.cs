@@ -39,9 +39,6 @@ public sealed class CrashPointTests
         Assert.Empty(bare.Select(call => $"{call.Caller} calls {call.Callee.Name}"));
         Assert.Contains(calls, call => IsRemote(call.Callee));
 
-        static bool IsPoint(MethodBase callee) =>
-            callee.DeclaringType == typeof(Crash) && callee.Name == nameof(Crash.At);
-
         static string? Point(CompiledCall neighbour, CompiledCall call) =>
             neighbour.Caller == call.Caller && IsPoint(neighbour.Callee)
                 && neighbour.Literals is [.., var name] ? name : null;
@@ -62,8 +59,11 @@ public sealed class CrashPointTests
         && (type == typeof(IPaymentGateway) || type.Name is "CatalogClient" or "OrderingClient" or "PaymentsClient")
         && callee.Name.EndsWith("Async", StringComparison.Ordinal);
 
+    private static bool IsPoint(MethodBase callee) =>
+        callee.DeclaringType == typeof(Crash) && callee.Name == nameof(Crash.At);
+
     private static IEnumerable<string> Named() =>
-        from call in Calls(callee => callee.DeclaringType == typeof(Crash) && callee.Name == nameof(Crash.At))
+        from call in Calls(IsPoint)
         where !call.Caller.StartsWith(typeof(Crash).FullName!, StringComparison.Ordinal)
         select call.Literals is [var point] ? point : $"{call.Caller} hides the name of its crash point";
 

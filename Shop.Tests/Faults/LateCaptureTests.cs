@@ -1,6 +1,5 @@
 using System.Net;
 using Shop.Tests.Fixtures;
-using Shop.Tests.Proof;
 using Shop.Tests.Purchase;
 using Shop.Tests.Stock;
 using static Shop.Tests.Purchase.Buying;
@@ -18,18 +17,6 @@ public sealed class LateCaptureTests(FaultShop shop)
     private const long Price = 1_000;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
-
-    // Whoever brings the outcome, webhook or sweep, can't store it until the function is dropped.
-    private const string HideOutcomeSql = $"""
-        create function hide_outcome() returns trigger language plpgsql as
-        'begin raise exception ''the outcome does not arrive''; end';
-        create trigger hide_outcome before update on payments
-            for each row when (new.card_token = '{Card}' and new.status = 'COMPLETED') execute function hide_outcome();
-        """;
-
-    private const string ShowOutcomeSql = "drop function if exists hide_outcome() cascade";
-
-    private const string EndOrderSql = "update orders set expires_at = now() where id = $1 returning id";
 
     private const string EndHoldSql = """
         update reservations set expires_at = now(), ask_again_at = now()
@@ -82,7 +69,7 @@ public sealed class LateCaptureTests(FaultShop shop)
         var order = await HiddenAsync(async () =>
         {
             var order = await CaptureAsync(buyer, product);
-            await shop.ScalarAsync<Guid>("orderingdb", EndOrderSql, order);
+            await shop.EndTimeOfAsync(order);
             await shop.ScalarAsync<Guid>("catalogdb", EndHoldSql, order);
             await Eventually.HoldsAsync(
                 () => shop.ScalarAsync<bool>("catalogdb", IsKeptSql, order), Patience, $"the hold of {order} is kept");
@@ -146,20 +133,9 @@ public sealed class LateCaptureTests(FaultShop shop)
             $"the unit of {order} is back");
     }
 
-    /// <summary>Until it has run, no payment with that card can learn that it is captured.</summary>
-    private async Task<Guid> HiddenAsync(Func<Task<Guid>> run)
-    {
-        var payments = await shop.ConnectionStringAsync("paymentsdb");
-        await ProvedShop.ExecuteAsync(payments, HideOutcomeSql);
-        try
-        {
-            return await run();
-        }
-        finally
-        {
-            await ProvedShop.ExecuteAsync(payments, ShowOutcomeSql);
-        }
-    }
+    /// <summary>Until it has run, nobody can store that a payment with that card is captured.</summary>
+    private Task<Guid> HiddenAsync(Func<Task<Guid>> run) => shop.RefusingAsync(
+        "paymentsdb", "update on payments", $"new.card_token = '{Card}' and new.status = 'COMPLETED'", run);
 
     /// <summary>In one call; the order whose money is taken, which nobody but the processor knows.</summary>
     private async Task<Guid> CaptureAsync(ShopUser buyer, Guid product)

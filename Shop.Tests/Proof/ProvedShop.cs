@@ -41,8 +41,6 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
 
     public static readonly string[] Databases = ["identitydb", "catalogdb", "orderingdb", "paymentsdb"];
 
-    private const string ExpireSql = "update orders set expires_at = now() where id = $1 returning id";
-
     // A process of Ordering died before its order was stored: Catalog's sweep finds the hold and asks.
     internal const string OrphanHoldSql = """
         insert into reservations (order_id, user_id, status, expires_at, ask_again_at, created_at)
@@ -159,7 +157,7 @@ public sealed class ProvedShop() : ShopApp(new ShopAppOptions
         await buyer.PlaceAsync(product, 1, "tok_declined");
         await buyer.Ordering.PostAsync($"/orders/{cancelled.Id}/cancel", new { reason = "test" });
         await buyer.Ordering.PostAsync($"/orders/{refunded.Id}/cancel", new { reason = "test" });
-        await ScalarAsync<Guid>("orderingdb", ExpireSql, expiring.Id);
+        await this.EndTimeOfAsync(expiring.Id);
         await ScalarAsync<Guid>("orderingdb", LostPaymentSql, lost.Id, false);
         await ScalarAsync<Guid>("orderingdb", LostPaymentSql, unwanted.Id, true);
         var orphan = await ScalarAsync<Guid>("catalogdb", OrphanHoldSql, Guid.CreateVersion7());

@@ -72,6 +72,10 @@ internal static class Buying
     public static Task<Answer> OrderAsync(this ShopUser buyer, Guid order) =>
         buyer.Ordering.AskAsync($"/orders/{order}");
 
+    /// <summary>The time to pay the order is over, as if it had passed.</summary>
+    public static Task EndTimeOfAsync(this ShopApp shop, Guid order) => shop.ScalarAsync<Guid>(
+        "orderingdb", "update orders set expires_at = now() where id = $1 returning id", order);
+
     public static Task<Answer> OrderBecomesAsync(this ShopUser buyer, Guid order, string status) =>
         Eventually.GetAsync(
             () => buyer.OrderAsync(order), answer => answer.Text("status") == status,

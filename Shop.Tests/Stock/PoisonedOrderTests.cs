@@ -1,5 +1,5 @@
 using System.Net;
-using Shop.Tests.Proof;
+using Shop.Tests.Fixtures;
 using Shop.Tests.Purchase;
 using static Shop.Tests.Purchase.Buying;
 using static Shop.Tests.Stock.Shelves;
@@ -17,8 +17,6 @@ public sealed class PoisonedOrderTests(StockShop shop)
     private const int Poisoned = 20;
     private const int Short = 35;
     private const long Units = 1_000;
-
-    private const string DropSql = "drop function if exists poison_one_order() cascade";
 
     private const string OrdersSql = """
         select count(*)
@@ -54,7 +52,8 @@ public sealed class PoisonedOrderTests(StockShop shop)
         // Connections first: the orders are to meet, not the handshakes.
         await Task.WhenAll(clients.Select(client => client.AskAsync("/orders/me")));
 
-        var answers = await PoisonAsync(database, table, poison, () => AtOnceAsync(i => PlaceAsync(i)));
+        var answers = await shop.RefusingAsync(
+            database, $"insert on {table}", $"new.product_id = '{poison}'", () => AtOnceAsync(i => PlaceAsync(i)));
 
         Assert.Equal((status, problem), (answers[Poisoned].Status, answers[Poisoned].Problem));
         Assert.Equal(
@@ -117,25 +116,5 @@ public sealed class PoisonedOrderTests(StockShop shop)
         }).ToArray();
         start.SetResult();
         return await Task.WhenAll(racing);
-    }
-
-    /// <summary>While it runs, the database fails every transaction that writes a line of that product.</summary>
-    private async Task<Answer[]> PoisonAsync(string database, string table, Guid product, Func<Task<Answer[]>> run)
-    {
-        var connection = await shop.ConnectionStringAsync(database);
-        await ProvedShop.ExecuteAsync(connection, $"""
-            create function poison_one_order() returns trigger language plpgsql as
-            'begin raise exception ''poisoned''; end';
-            create trigger poison_one_order before insert on {table}
-                for each row when (new.product_id = '{product}') execute function poison_one_order();
-            """);
-        try
-        {
-            return await run();
-        }
-        finally
-        {
-            await ProvedShop.ExecuteAsync(connection, DropSql);
-        }
     }
 }

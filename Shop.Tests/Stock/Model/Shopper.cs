@@ -24,8 +24,6 @@ internal sealed record Step(Command Command, int? Order, int Key, Request? Reque
 /// </param>
 internal sealed class Shopper(ShopApp shop, ShopUser seller, ShopUser buyer, Guid product, bool tryAgain)
 {
-    private const string ExpireSql = "update orders set expires_at = now() where id = $1 returning id";
-
     private readonly HttpClient _catalog = seller.Catalog;
     private readonly HttpClient _ordering = buyer.Ordering;
     private readonly HttpClient _payments = buyer.Payments;
@@ -67,7 +65,7 @@ internal sealed class Shopper(ShopApp shop, ShopUser seller, ShopUser buyer, Gui
                 return Done(
                     await AskAsync(() => _ordering.PostAsync($"/orders/{_orders[order].Id}/cancel", body)), order);
             case Command.Expire expire when Pick(expire.Pick) is { } order:
-                await shop.ScalarAsync<Guid>("orderingdb", ExpireSql, _orders[order].Id);
+                await shop.EndTimeOfAsync(_orders[order].Id);
                 return new(command, order, 0, null, null);
             case Command.Read read when Pick(read.Pick) is { } order:
                 return Done(await ReadAsync(order), order);
@@ -145,7 +143,7 @@ internal sealed class Shopper(ShopApp shop, ShopUser seller, ShopUser buyer, Gui
     }
 
     /// <summary>
-    /// A yes that is given again is the first one, to the letter; but for the time that <see cref="ExpireSql"/> moved
+    /// A yes that is given again is the first one, to the letter; but for the time that <c>EndTimeOfAsync</c> moved
     /// behind the shop's back. A problem has a trace of its own.
     /// </summary>
     private void AssertRepeated(int key, Request request, Answer answer)
