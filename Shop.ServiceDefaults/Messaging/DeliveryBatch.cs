@@ -7,8 +7,8 @@ namespace Shop.ServiceDefaults.Messaging;
 
 /// <summary>
 /// Events that were read together through their handler together: all inbox rows and all effects are one transaction.
-/// Whatever keeps one of them from it, a bad payload or an event parked before it, is left to
-/// <see cref="DeliveryRunner{TDb}"/>, which takes them one by one.
+/// Whatever keeps one of them from it, a bad payload, an event parked before it or that it was handled before, is left
+/// to <see cref="DeliveryRunner{TDb}"/>, which takes them one by one.
 /// </summary>
 internal sealed partial class DeliveryBatch<TDb>(
     Subscriptions<TDb> group, Func<Transaction<TDb>, IReadOnlyList<Delivery>, Task<int>> store, Database<TDb> database,
@@ -21,23 +21,26 @@ internal sealed partial class DeliveryBatch<TDb>(
         using var span = StartSpan(batch);
         try
         {
-            var behind = await database.TransactAsync(
+            var stored = await database.TransactAsync(
                 async tx =>
                 {
-                    var takes = await Inbox.TakeManyAsync(tx, group.Name, [.. batch.Select(d => d.Envelope)]);
-                    var taken = batch.Where(d => takes[d.Envelope.EventId] is Take.Taken)
-                        .DistinctBy(d => d.Envelope.EventId).ToList();
-                    if (taken.Count > 0) await store(tx, taken);
-                    return batch.Where(d => takes[d.Envelope.EventId] is Take.KeyParked).ToList();
+                    var taken = await Inbox.TakeManyAsync(tx, group.Name, [.. batch.Select(d => d.Envelope)]);
+                    if (taken.Count > 0)
+                    {
+                        await store(tx, [.. batch.Where(d => taken.Contains(d.Envelope.EventId))
+                            .DistinctBy(d => d.Envelope.EventId)]);
+                    }
+
+                    return taken;
                 },
                 ct);
-            foreach (var type in batch.Except<Delivery>(behind, ReferenceEqualityComparer.Instance)
-                .GroupBy(d => d.Envelope.Type))
+            foreach (var (type, count) in batch.Where(d => stored.Contains(d.Envelope.EventId))
+                .CountBy(d => d.Envelope.Type))
             {
-                MessagingTelemetry.Handled(group.Name, type.Key, nameof(Outcome.Applied), type.Count());
+                MessagingTelemetry.Handled(group.Name, type, nameof(Outcome.Applied), count);
             }
 
-            return behind;
+            return [.. batch.Where(d => !stored.Contains(d.Envelope.EventId))];
         }
         catch (Exception e) when (!ct.IsCancellationRequested)
         {

@@ -27,20 +27,14 @@ internal static class Inbox
         """;
 
     private const string TakeManySql = """
-        with wanted as (
-            select * from unnest(@slots, @eventIds, @types, @keys) as wanted (slot, event_id, type, key)),
-        held as materialized (
-            select key from parked_events where consumer_group = @group and key = any (@keys)),
-        taken as (
-            insert into inbox (consumer_group, slot, event_id, type)
-            select @group, slot, event_id, type
-              from wanted
-             where key not in (select key from held)
-                on conflict do nothing
-            returning event_id)
-        select event_id, key in (select key from held) as key_parked,
-               event_id in (select event_id from taken) as taken
-          from wanted
+        with held as materialized (
+            select key from parked_events where consumer_group = @group and key = any (@keys))
+        insert into inbox (consumer_group, slot, event_id, type)
+        select @group, slot, event_id, type
+          from unnest(@slots, @eventIds, @types, @keys) as wanted (slot, event_id, type, key)
+         where key not in (select key from held)
+            on conflict do nothing
+        returning event_id
         """;
 
     /// <summary>Takes the event for this transaction, or says why not.</summary>
@@ -55,14 +49,12 @@ internal static class Inbox
     }
 
     /// <summary>Takes for this transaction all that is neither handled nor held back by a parked event.</summary>
-    /// <returns>
-    /// By event id: Taken, Duplicate, or KeyParked where the event itself or another of its key is parked.
-    /// </returns>
-    public static async Task<IReadOnlyDictionary<Guid, Take>> TakeManyAsync<TDb>(
+    /// <returns>The ids that were taken. Why the others were not, <see cref="TakeAsync"/> says.</returns>
+    public static async Task<IReadOnlySet<Guid>> TakeManyAsync<TDb>(
         Transaction<TDb> tx, string group, IReadOnlyList<Envelope> envelopes)
     {
         var events = envelopes.DistinctBy(envelope => envelope.EventId).ToList();
-        var rows = await tx.QueryAsync<TakeManyRow>(TakeManySql, new
+        var taken = await tx.QueryAsync<Guid>(TakeManySql, new
         {
             group,
             slots = events.ConvertAll(e => e.Slot),
@@ -70,12 +62,8 @@ internal static class Inbox
             types = events.ConvertAll(e => e.Type),
             keys = events.ConvertAll(e => e.Key),
         });
-        return rows.ToDictionary(
-            row => row.EventId,
-            row => row.Taken ? Take.Taken : row.KeyParked ? Take.KeyParked : Take.Duplicate);
+        return taken.ToHashSet();
     }
-
-    private sealed record TakeManyRow(Guid EventId, bool KeyParked, bool Taken);
 
     private sealed record TakeRow(bool Parked, bool KeyParked, bool Taken, bool Handled);
 }

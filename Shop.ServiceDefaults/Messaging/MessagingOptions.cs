@@ -72,7 +72,7 @@ public sealed class MessagingOptions
     public double ReconcileAgeSeconds { get; set; } = 30;
 
     /// <summary>The pause between two runs of the reconciler.</summary>
-    public double ReconcileIntervalSeconds { get; set; } = 5;
+    public double ReconcileIntervalSeconds { get; set; } = 15;
 
     /// <summary>
     /// A slot that ended this long ago gets no more events: longer than any transaction may last. Must be above the

@@ -35,12 +35,17 @@ internal sealed class OutboxSource<TDb>(
          order by id
         """;
 
+    // Sorted, though it only counts: without an order the limit is met by reading the partitions from their beginning.
     private const string StateSql = """
         with lease as (
             select holder, epoch, last_id from leases where name = @name)
         select holder, coalesce(epoch, 0) as epoch, coalesce(last_id, 0) as last_id,
                (select count(*)
-                  from (select from outbox where id > coalesce(last_id, 0) limit @MaxCounted) as counted) as waiting,
+                  from (select
+                          from outbox
+                         where id > coalesce(last_id, 0)
+                         order by id
+                         limit @MaxCounted) as counted) as waiting,
                (select occurred_at
                   from outbox
                  where id > coalesce(last_id, 0)

@@ -11,6 +11,16 @@ public sealed class RedisStreams(Func<IConnectionMultiplexer> redis, MessagingOp
 {
     private const string WakeChannel = "wake";
 
+    // Each entry: how many fields and values, then these.
+    private const string AddScript = """
+        local at = 1
+        for i = 1, #KEYS do
+            local count = tonumber(ARGV[at])
+            redis.call('XADD', KEYS[i], '*', unpack(ARGV, at + 1, at + count))
+            at = at + count + 1
+        end
+        """;
+
     private IDatabase Db => redis().GetDatabase();
 
     /// <summary>Makes the group and its stream if missing. A new group starts with what the stream holds.</summary>
@@ -34,35 +44,24 @@ public sealed class RedisStreams(Func<IConnectionMultiplexer> redis, MessagingOp
         || e.Message.StartsWith("ERR no such key", StringComparison.Ordinal);
 
     /// <summary>
-    /// Appends all entries or, if this throws, possibly none or all: one MULTI, so that a lost connection can't drop
-    /// one entry and keep those behind it. Adding them again then repeats them in the same order.
+    /// Appends all entries in their order or, if this throws, possibly only the first of them: one script, so that
+    /// nothing can drop an entry and keep those behind it. Adding them again then repeats them in the same order.
     /// </summary>
-    internal async Task AddAsync(IReadOnlyList<StreamMessage> messages, CancellationToken ct)
+    internal Task AddAsync(IReadOnlyList<StreamMessage> messages, CancellationToken ct)
     {
-        var transaction = Db.CreateTransaction();
-        var added = new Task[messages.Count];
-        for (var i = 0; i < messages.Count; i++)
+        var arguments = new List<object>(2 + (messages.Count * 10)) { AddScript, messages.Count };
+        foreach (var message in messages) arguments.Add(Key(message.Stream));
+        foreach (var message in messages)
         {
-            added[i] = transaction.ExecuteAsync("XADD", AddArguments(messages[i]));
-        }
-
-        var results = Task.WhenAll(added);
-        try
-        {
-            if (!await transaction.ExecuteAsync().WaitAsync(Timeout, clock, ct))
+            arguments.Add(message.Fields.Count * 2);
+            foreach (var (name, value) in message.Fields)
             {
-                throw new TimeoutException("Redis did not run the batch.");
+                arguments.Add(name);
+                arguments.Add(value);
             }
+        }
 
-            await results.WaitAsync(Timeout, clock, ct);
-        }
-        finally
-        {
-            // Looked at, so that a failure which is already on its way up is not reported as unobserved too.
-            _ = results.ContinueWith(
-                task => task.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
-                TaskScheduler.Default);
-        }
+        return RunAsync("EVAL", [.. arguments], ct);
     }
 
     internal async Task<long> LengthAsync(string stream, CancellationToken ct) =>
@@ -160,18 +159,6 @@ public sealed class RedisStreams(Func<IConnectionMultiplexer> redis, MessagingOp
     private TimeSpan Timeout => TimeSpan.FromMilliseconds(options.RedisTimeoutMilliseconds);
 
     private RedisKey Key(string stream) => options.StreamPrefix + stream;
-
-    private object[] AddArguments(StreamMessage message)
-    {
-        var arguments = new List<object>(2 + (message.Fields.Count * 2)) { Key(message.Stream), "*" };
-        foreach (var (name, value) in message.Fields)
-        {
-            arguments.Add(name);
-            arguments.Add(value);
-        }
-
-        return [.. arguments];
-    }
 
     private Task<RedisResult> RunAsync(string command, object[] arguments, CancellationToken ct) =>
         Db.ExecuteAsync(command, arguments).WaitAsync(Timeout, clock, ct);

@@ -23,7 +23,7 @@ public sealed class ProofOptions
     public int MaxRefundTries { get; set; } = 8;
 
     /// <summary>The pause between two runs in the background; 0: none.</summary>
-    public double IntervalSeconds { get; set; } = 60;
+    public double IntervalSeconds { get; set; } = 300;
 
     /// <summary>
     /// The least pause for each second that the latest run took. A run reads whole tables: however large they grow, it
@@ -31,7 +31,10 @@ public sealed class ProofOptions
     /// </summary>
     public double PausePerRunSecond { get; set; } = 20;
 
-    /// <summary>Rules that are read at the same time. Each takes a connection of one or two databases.</summary>
+    /// <summary>
+    /// Rules that are read at the same time where somebody waits for the answer; in the background it is one. Each
+    /// takes a connection of one or two databases.
+    /// </summary>
     public int Parallel { get; set; } = 3;
 
     /// <summary>PostgreSQL <c>statement_timeout</c> of the proof, which reads whole tables.</summary>

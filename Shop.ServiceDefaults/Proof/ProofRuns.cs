@@ -47,7 +47,7 @@ internal sealed partial class ProofRuns<TDb>(
                 IsDueSql, new { options.IntervalSeconds, options.PausePerRunSecond }), ct);
         if (!due) return;
 
-        var report = await prover.RunAsync(ct);
+        var report = await prover.RunAsync(parallel: 1, ct);
         var json = JsonSerializer.Serialize(report, ShopJson.Options);
         // Dying before this commit: another process runs it at its next tick.
         await database.TransactAsync(tx => tx.ExecuteAsync(KeepSql, new { report.Seconds, report.Holds, json }), ct);

@@ -22,15 +22,16 @@ public sealed class Prover(IEnumerable<IProofRule> rules, ProofOptions options, 
 
     public IReadOnlyList<IProofRule> Rules => _rules;
 
-    public async Task<ProofReport> RunAsync(CancellationToken ct)
+    /// <param name="parallel">Rules that are read at the same time.</param>
+    public async Task<ProofReport> RunAsync(int parallel, CancellationToken ct)
     {
         await _alone.WaitAsync(ct);
         try
         {
             var (at, started) = (clock.GetUtcNow(), clock.GetTimestamp());
             var results = new ConcurrentDictionary<IProofRule, Result>();
-            await EachAsync(_rules, async rule => results[rule] = await FindAsync(rule, ct), ct);
-            await SettleAsync(results, ct);
+            await EachAsync(_rules, parallel, async rule => results[rule] = await FindAsync(rule, ct), ct);
+            await SettleAsync(results, parallel, ct);
             ProofReport.Rule[] reports = [.. _rules.Select(rule => Report(rule, results[rule]))];
             return new(reports.All(rule => rule.Holds), at, clock.GetElapsedTime(started).TotalSeconds, reports);
         }
@@ -58,7 +59,8 @@ public sealed class Prover(IEnumerable<IProofRule> rules, ProofOptions options, 
         double Seconds() => clock.GetElapsedTime(started).TotalSeconds;
     }
 
-    private async Task SettleAsync(ConcurrentDictionary<IProofRule, Result> results, CancellationToken ct)
+    private async Task SettleAsync(
+        ConcurrentDictionary<IProofRule, Result> results, int parallel, CancellationToken ct)
     {
         var started = clock.GetTimestamp();
         var pause = FirstPause;
@@ -71,7 +73,8 @@ public sealed class Prover(IEnumerable<IProofRule> rules, ProofOptions options, 
             // A timer counts whole milliseconds: the last pause is rather a little longer than the grace time.
             var rest = TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds));
             await Task.Delay(pause < rest ? pause : rest, clock, ct);
-            await EachAsync(open, async rule => results[rule] = await AgainAsync(rule, results[rule], ct), ct);
+            await EachAsync(
+                open, parallel, async rule => results[rule] = await AgainAsync(rule, results[rule], ct), ct);
             if (pause < LongestPause) pause *= 2;
         }
     }
@@ -110,9 +113,10 @@ public sealed class Prover(IEnumerable<IProofRule> rules, ProofOptions options, 
             result.Seconds, result.Error ?? (isEmpty ? "There was nothing to check." : null));
     }
 
-    private Task EachAsync(IProofRule[] some, Func<IProofRule, Task> work, CancellationToken ct) =>
+    private static Task EachAsync(
+        IProofRule[] some, int parallel, Func<IProofRule, Task> work, CancellationToken ct) =>
         Parallel.ForEachAsync(
-            some, new ParallelOptions { MaxDegreeOfParallelism = options.Parallel, CancellationToken = ct },
+            some, new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = ct },
             async (rule, _) => await work(rule));
 
     // A side that does not answer, or not in its order: said in the report, and the other rules are still looked at.

@@ -35,7 +35,8 @@ public sealed class RuleTests(ProvedShop shop)
     {
         await using var workers = await WorkersAsync();
 
-        var report = await workers.Services.GetRequiredService<Prover>().RunAsync(CancellationToken.None);
+        var report = await workers.Services.GetRequiredService<Prover>()
+                .RunAsync(parallel: 3, CancellationToken.None);
 
         Assert.DoesNotContain(report.Rules, rule => !rule.Holds);
         Assert.True(report.Holds);
@@ -55,7 +56,8 @@ public sealed class RuleTests(ProvedShop shop)
             Assert.NotEmpty(ids);
             await using var workers = await WorkersAsync((broken.Database, copy));
 
-            var report = await workers.Services.GetRequiredService<Prover>().RunAsync(CancellationToken.None);
+            var report = await workers.Services.GetRequiredService<Prover>()
+                .RunAsync(parallel: 3, CancellationToken.None);
 
             Assert.False(report.Holds);
             var red = report.Rules.Where(one => !one.Holds).ToArray();

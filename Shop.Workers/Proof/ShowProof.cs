@@ -11,9 +11,9 @@ internal static class ShowProof
     private const string PlainText = "text/plain";
 
     public static async Task<Results<Ok<ProofReport>, ContentHttpResult>> Handle(
-        HttpRequest request, Prover prover, CancellationToken ct)
+        HttpRequest request, Prover prover, ProofOptions options, CancellationToken ct)
     {
-        var report = await prover.RunAsync(ct);
+        var report = await prover.RunAsync(options.Parallel, ct);
         return request.Headers.Accept.ToString() == PlainText
             ? TypedResults.Text(Table(report), PlainText)
             : TypedResults.Ok(report);

@@ -96,7 +96,7 @@ public sealed class ProverTests
         var rule = new Scripted(settles: false, [[]]) { Checked = 0 };
         using var prover = new Prover([rule], new() { EmptyIsRed = emptyIsRed }, TimeProvider.System);
 
-        Assert.Equal(holds, (await prover.RunAsync(CancellationToken.None)).Holds);
+        Assert.Equal(holds, (await prover.RunAsync(parallel: 3, CancellationToken.None)).Holds);
     }
 
     private static Task<ProofReport> ProveAsync(params IProofRule[] rules) => ProveAsync(0.7, rules);
@@ -104,7 +104,7 @@ public sealed class ProverTests
     private static async Task<ProofReport> ProveAsync(double graceSeconds, params IProofRule[] rules)
     {
         using var prover = new Prover(rules, new() { GraceSeconds = graceSeconds }, TimeProvider.System);
-        return await prover.RunAsync(CancellationToken.None);
+        return await prover.RunAsync(parallel: 3, CancellationToken.None);
     }
 
     /// <summary>Finds one list of suspects after the other, the last one again and again; null: no answer.</summary>
