@@ -6,10 +6,6 @@ if (!BenchOptions.TryParse(args, out var options))
     return 2;
 }
 
-// The AppHost in this process checks Redis every 30 s with a client that blocks threads of the pool: the load would wait
-// half a second until the pool has noticed and made another one.
-ThreadPool.SetMinThreads(workerThreads: 8, completionPortThreads: 1);
-
 using var stop = new CancellationTokenSource();
 Console.CancelKeyPress += (_, key) =>
 {
