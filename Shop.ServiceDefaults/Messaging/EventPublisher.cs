@@ -22,8 +22,13 @@ internal sealed partial class EventPublisher(
         var spans = new List<Activity>(count);
         try
         {
-            var messages = new List<StreamMessage>(count);
-            for (var i = 0; i < count; i++) messages.Add(Message(records[i].Row, spans));
+            StreamMessage[] messages =
+            [
+                .. from sent in records.Take(count).Select(record => Sent(record.Row, spans))
+                   group sent by sent.Row.Stream into ofStream
+                   from part in ofStream.Chunk(Wire.MaxEvents)
+                   select Wire.Write(ofStream.Key, part),
+            ];
 
             // Dying before this line or during it: the next holder of the lease sends the rows (again), in order.
             Crash.At("relay:before-xadd");
@@ -53,14 +58,14 @@ internal sealed partial class EventPublisher(
         return count;
     }
 
-    private static StreamMessage Message(OutboxRow row, List<Activity> spans)
+    private static SentEvent Sent(OutboxRow row, List<Activity> spans)
     {
         ActivityContext.TryParse(row.TraceParent, null, isRemote: true, out var parent);
         var current = Activity.Current;
         Activity.Current = null;
         var span = MessagingTelemetry.Source.StartActivity($"{row.Stream} publish", ActivityKind.Producer, parent);
         Activity.Current = current;
-        if (span is null) return Wire.Write(row, row.TraceParent);
+        if (span is null) return new(row, row.TraceParent);
 
         span.SetTag("messaging.system", "redis");
         span.SetTag("messaging.operation.type", "send");
@@ -69,7 +74,7 @@ internal sealed partial class EventPublisher(
         span.SetTag("shop.event.type", row.Type);
         span.SetTag("shop.event.key", row.Key);
         spans.Add(span);
-        return Wire.Write(row, span.Id);
+        return new(row, span.Id);
     }
 
     /// <summary>The rows behind a full stream wait too, so that the relay keeps one cursor and one order.</summary>

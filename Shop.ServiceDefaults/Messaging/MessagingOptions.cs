@@ -28,8 +28,11 @@ public sealed class MessagingOptions
     /// <summary>The longest rest of the relay.</summary>
     public int MaxRelayPauseMilliseconds { get; set; } = 100;
 
-    /// <summary>A stream this long gets no more events; the outbox keeps them.</summary>
-    public long MaxStreamLength { get; set; } = 1_000_000;
+    /// <summary>
+    /// A stream of this many entries, each of up to <see cref="Wire.MaxEvents"/> events, gets no more; the outbox keeps
+    /// them.
+    /// </summary>
+    public long MaxStreamLength { get; set; } = 100_000;
 
     /// <summary>How often a lease is renewed.</summary>
     public int LeaseRenewMilliseconds { get; set; } = 1_000;
@@ -43,9 +46,9 @@ public sealed class MessagingOptions
     public int ReaderPollMilliseconds { get; set; } = 500;
 
     /// <summary>Entries read from a stream at once.</summary>
-    public int ReadBatch { get; set; } = 256;
+    public int ReadBatch { get; set; } = 16;
 
-    /// <summary>Entries of one stream in memory. A reader that has that many stops reading.</summary>
+    /// <summary>Events of one stream in memory. A reader that has that many stops reading.</summary>
     public int MaxInFlight { get; set; } = 4_096;
 
     /// <summary>Handlers of one stream that run at the same time, each on another key.</summary>

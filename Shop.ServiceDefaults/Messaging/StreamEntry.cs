@@ -5,7 +5,7 @@ using StackExchange.Redis;
 namespace Shop.ServiceDefaults.Messaging;
 
 /// <summary>What goes onto a stream: flat fields.</summary>
-internal sealed record StreamMessage(string Stream, IReadOnlyList<KeyValuePair<string, string>> Fields);
+internal sealed record StreamMessage(string Stream, IReadOnlyList<KeyValuePair<string, RedisValue>> Fields);
 
 /// <summary>
 /// What comes from a stream. Its fields are decoded when they are asked for: most groups want few of the types on their
@@ -17,14 +17,15 @@ internal sealed class StreamEntry(string id, RedisResult[] fields)
     public string Id => id;
 
     /// <param name="name">In ASCII.</param>
-    public string? Find(string name)
+    /// <returns><see cref="RedisValue.Null"/>: there is no such field.</returns>
+    public RedisValue Find(string name)
     {
         for (var i = 0; i + 1 < fields.Length; i += 2)
         {
-            if (Ascii.Equals((byte[]?)fields[i], name)) return (string?)fields[i + 1];
+            if (Ascii.Equals((byte[]?)fields[i], name)) return (RedisValue)fields[i + 1];
         }
 
-        return null;
+        return RedisValue.Null;
     }
 }
 

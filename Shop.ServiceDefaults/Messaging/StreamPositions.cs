@@ -33,6 +33,6 @@ internal sealed class StreamPositions(RedisStreams streams, TimeProvider clock)
     {
         var ids = await streams.PendingAsync(stream, group, default, MaxPending * 2, ct);
         var entries = await Task.WhenAll(ids.Select(id => streams.FindAsync(stream, id, ct)));
-        return entries.Select(entry => entry is null ? null : Wire.EventIdOf(entry)).OfType<Guid>().ToHashSet();
+        return entries.OfType<StreamEntry>().SelectMany(Wire.EventIdsOf).ToHashSet();
     }
 }

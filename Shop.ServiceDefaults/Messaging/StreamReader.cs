@@ -64,7 +64,7 @@ internal sealed partial class StreamReader<TDb>(
         using var finishing = new CancellationTokenSource();
         using var lanes = new KeyedLanes(
             options.MaxInFlight,
-            delivery => runner.RunAsync(delivery, () => AckAsync([delivery.EntryId]), held, finishing.Token));
+            delivery => runner.RunAsync(delivery, () => EndAsync(delivery), held, finishing.Token));
         using var reading = CancellationTokenSource.CreateLinkedTokenSource(held, lanes.Faulted);
         await using var grace = held.Register(() => finishing.CancelAfter(StopGrace));
         try
@@ -136,8 +136,9 @@ internal sealed partial class StreamReader<TDb>(
         var ours = new List<Delivery>(entries.Count);
         foreach (var entry in entries)
         {
-            if (Read(entry) is { } delivery) ours.Add(delivery);
-            else ended.Add(entry.Id);
+            var wanted = Read(entry);
+            ours.AddRange(wanted);
+            if (wanted.Count == 0) ended.Add(entry.Id);
         }
 
         // One that is being tried again may have the key of another in the batch, which has to wait for it.
@@ -145,7 +146,7 @@ internal sealed partial class StreamReader<TDb>(
         {
             var left = await _batch.StoreAsync(ours, ct);
             var stored = ours.Except<Delivery>(left, ReferenceEqualityComparer.Instance);
-            ended.AddRange(stored.Select(delivery => delivery.EntryId));
+            ended.AddRange(stored.Where(delivery => delivery.Entry.EndOne()).Select(delivery => delivery.Entry.Id));
             ours = [.. left];
         }
 
@@ -153,23 +154,32 @@ internal sealed partial class StreamReader<TDb>(
         if (ended.Count > 0) await AckAsync(ended);
     }
 
-    /// <summary>Null: nothing for this group, so it is only acknowledged.</summary>
-    private Delivery? Read(StreamEntry entry)
+    /// <summary>None: nothing for this group, so the entry is only acknowledged.</summary>
+    private IReadOnlyList<Delivery> Read(StreamEntry entry)
     {
-        var type = Wire.TypeOf(entry) ?? "";
         try
         {
-            if (type == "" || group.ByType.ContainsKey(type)) return Wire.Read(stream, entry);
+            var types = Wire.TypesOf(entry);
+            foreach (var type in types)
+            {
+                if (!EventVocabulary.Knows(type) && _unknownLogged.Add(type)) UnknownType(log, type, stream, group.Name);
+            }
+
+            if (types.Length == 0 || types.Any(group.ByType.ContainsKey))
+            {
+                return Wire.Read(stream, entry, group.ByType.ContainsKey);
+            }
         }
         catch (FormatException e)
         {
             NotAnEvent(log, e, entry.Id, stream);
-            return null;
         }
 
-        if (!EventVocabulary.Knows(type) && _unknownLogged.Add(type)) UnknownType(log, type, stream, group.Name);
-        return null;
+        return [];
     }
+
+    private Task EndAsync(Delivery delivery) =>
+        delivery.Entry.EndOne() ? AckAsync([delivery.Entry.Id]) : Task.CompletedTask;
 
     private async Task AckAsync(IReadOnlyList<string> entryIds)
     {

@@ -60,7 +60,7 @@ public sealed class BatchTests(KernelDatabase databases) : KernelTests(databases
     {
         await using var process = await KernelProcess.StartAsync(
             Databases, Prefix, builder => builder.AddOutboxRelay<KernelDb>());
-        var before = await LengthAsync();
+        var before = (await SentAsync()).Count;
         await process.Database.TransactAsync(
             tx =>
             {
@@ -68,8 +68,7 @@ public sealed class BatchTests(KernelDatabase databases) : KernelTests(databases
                 return Task.CompletedTask;
             },
             CancellationToken.None);
-        await EventuallyAsync(
-            async () => await LengthAsync() == before + events.Count, "published");
+        await EventuallyAsync(async () => (await SentAsync()).Count == before + events.Count, "published");
     }
 
     private Task<KernelProcess> StartReaderAsync() => KernelProcess.StartAsync(
@@ -95,8 +94,6 @@ public sealed class BatchTests(KernelDatabase databases) : KernelTests(databases
             });
         return events.Any(e => e.Key == _poison) ? throw new InvalidOperationException("broken") : stored;
     }
-
-    private async Task<long> LengthAsync() => (long)await Redis.ExecuteAsync("XLEN", StreamKey);
 
     private async Task<long> TransactionsAsync(Guid[] keys)
     {

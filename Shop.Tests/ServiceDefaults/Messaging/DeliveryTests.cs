@@ -157,11 +157,13 @@ public sealed class DeliveryTests(KernelDatabase databases) : KernelTests(databa
 
     [Theory]
     [InlineData("what", "not an event")]
-    [InlineData("type", "OrderExpired.v1")]
-    [InlineData("id", "0199d3f0-0000-7000-8000-0000000000aa", "type", "OrderExpired.v1", "envelope", "{")]
-    [InlineData("id", "0199d3f0-0000-7000-8000-0000000000aa", "type", "OrderExpired.v1", "envelope", "null")]
-    [InlineData("id", "0199d3f0-0000-7000-8000-0000000000aa", "type", "OrderExpired.v1", "envelope", "[1]")]
-    [InlineData("id", "0199d3f0-0000-7000-8000-0000000000aa", "type", "OrderExpired.v1", "envelope", """{"key":1}""")]
+    [InlineData("types", "OrderExpired.v1")]
+    [InlineData("types", "OrderExpired.v1", "events", "[{")]
+    [InlineData("types", "OrderExpired.v1", "events", "null")]
+    [InlineData("types", "OrderExpired.v1", "events", "[null]")]
+    [InlineData("types", "OrderExpired.v1", "events", "[1]")]
+    [InlineData("types", "OrderExpired.v1", "events", """[{"type":"OrderExpired.v1","key":1}]""")]
+    [InlineData("events", """[{"type":null}]""")]
     public async Task An_event_that_nobody_subscribed_to_or_can_read_is_acknowledged(params string[] unreadable)
     {
         await using var process = await KernelProcess.StartAsync(Databases, Prefix, builder =>

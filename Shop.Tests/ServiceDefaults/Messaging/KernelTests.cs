@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Shop.ServiceDefaults.Events;
 using Shop.ServiceDefaults.Messaging;
 using StackExchange.Redis;
@@ -59,6 +60,20 @@ public abstract class KernelTests(KernelDatabase databases) : IClassFixture<Kern
     protected Task<IReadOnlyList<(string Type, Guid EventId)>> InboxAsync(Guid eventId) =>
         KernelDatabase.QueryAsync<(string, Guid)>(
             databases.Main, "select type, event_id from inbox where event_id = @eventId", new { eventId });
+
+    /// <summary>The events on the stream, in their order.</summary>
+    protected async Task<IReadOnlyList<JsonElement>> SentAsync()
+    {
+        var sent = new List<JsonElement>();
+        foreach (var entry in (RedisResult[])(await Redis.ExecuteAsync("XRANGE", StreamKey, "-", "+"))!)
+        {
+            var fields = (string[])((RedisResult[])entry!)[1]!;
+            using var events = JsonDocument.Parse(fields[Array.IndexOf(fields, "events") + 1]);
+            sent.AddRange(events.RootElement.EnumerateArray().Select(one => one.Clone()));
+        }
+
+        return sent;
+    }
 
     /// <summary>Puts the newest entry on the stream once more.</summary>
     protected async Task CopyLastEntryAsync()

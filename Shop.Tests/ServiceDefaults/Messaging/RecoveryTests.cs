@@ -24,7 +24,7 @@ public sealed class RecoveryTests(KernelDatabase databases) : KernelTests(databa
         {
             await relay.PublishAsync(Expired(done));
             await relay.PublishAsync(Expired(open));
-            await EventuallyAsync(async () => (long)await Redis.ExecuteAsync("XLEN", StreamKey) == 2, "sent");
+            await EventuallyAsync(async () => (await SentAsync()).Count == 2, "sent");
         }
 
         // A reader took both, committed the first and died before its XACK.
@@ -129,7 +129,7 @@ public sealed class RecoveryTests(KernelDatabase databases) : KernelTests(databa
             Databases, Prefix, builder => builder.AddOutboxRelay<KernelDb>()))
         {
             await relay.PublishAsync(Expired(lost));
-            await EventuallyAsync(async () => (long)await Redis.ExecuteAsync("XLEN", StreamKey) == 2, "sent");
+            await EventuallyAsync(async () => (await SentAsync()).Count == 2, "sent");
         }
 
         await Redis.KeyDeleteAsync(StreamKey);

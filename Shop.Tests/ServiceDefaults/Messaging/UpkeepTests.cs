@@ -79,7 +79,7 @@ public sealed class UpkeepTests(KernelDatabase databases) : KernelTests(database
                     ? Task.FromResult(Verdict.NotYet)
                     : RecordAsync(context)));
             builder.AddMessagingUpkeep();
-        });
+        }, ("Messaging:RelayBatch", "1")); // An entry each: Redis trims a hundred at a time.
         var upkeep = process.Services.GetRequiredService<MessagingUpkeep>();
         await process.PublishAsync(Expired(slow));
         await process.Database.TransactAsync(
