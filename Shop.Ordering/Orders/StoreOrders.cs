@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Npgsql;
 using Shop.Ordering.Coupons;
 using Shop.ServiceDefaults.Data;
 using Shop.ServiceDefaults.Events;
@@ -13,9 +14,8 @@ namespace Shop.Ordering.Orders;
 internal sealed class StoreOrders(
     Database<OrderingDb> database, OrderingOptions options, ShippingAddresses addresses)
 {
-    // An id that does not come back met a row of the same id or key: that is its caller's verdict alone. Sorted by id,
-    // so that two batches take the unique rows in the same order.
-    private const string Sql = """
+    // Sorted by id, so that two batches take the unique rows in the same order.
+    private const string OrdersSql = """
         with stored as (
             insert into orders (
                    id, user_id, status, subtotal_minor, discount_minor, total_minor, currency, payment_id, one_call,
@@ -32,7 +32,9 @@ internal sealed class StoreOrders(
                    as o (id, user_id, subtotal, discount, payment_id, coupon_id, coupon_code, coupon_not_applied,
                          address, key, fingerprint, hash, ttl)
              order by id
-                on conflict do nothing
+        """;
+
+    private const string TheirRowsSql = """
             returning id, status, payment_id
         ), address_key as (
             insert into address_keys (order_id, sealed)
@@ -60,6 +62,11 @@ internal sealed class StoreOrders(
         select id from stored
         """;
 
+    private const string AllOrNoneSql = $"{OrdersSql}\n{TheirRowsSql}";
+
+    // An id that does not come back met a row of the same id or key: that is its caller's verdict alone.
+    private const string FreeOnlySql = $"{OrdersSql}\non conflict do nothing\n{TheirRowsSql}";
+
     internal SharedCommit<Item, Outcome> Shared { get; } =
         new((items, ct) => FlushAsync(database, options, items, ct));
 
@@ -76,7 +83,33 @@ internal sealed class StoreOrders(
         Activity.Current = Live(items[0].Activity);
         // Dying before the commit leaves holds without orders, which Catalog's sweep gives back; after it each caller
         // finds its order under its key.
+        if (items.All(item => item.Order.Coupon is null))
+        {
+            try
+            {
+                return await database.TransactAsync(
+                    tx => Task.FromResult(InsertAllOrNone(tx, options, items)), ct);
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation)
+            {
+                // A row of one of these ids or keys is there: it is looked for which of them have lost to it.
+            }
+        }
+
         return await database.TransactAsync(tx => InsertAsync(tx, options, items), ct);
+    }
+
+    /// <summary>
+    /// Orders, events and COMMIT in one round trip. One whose id or key is taken, also by another of these, fails all.
+    /// </summary>
+    private static IReadOnlyList<Outcome> InsertAllOrNone(
+        Transaction<OrderingDb> tx, OrderingOptions options, IReadOnlyList<Item> items)
+    {
+        var now = tx.Now;
+        var statement = new NpgsqlBatchCommand(AllOrNoneSql);
+        statement.Parameters.AddRange(Columns([.. items.OrderBy(item => item.Order.Id)], now, options));
+        tx.ExecuteLast(statement);
+        return [.. items.Select(item => Stored(tx, item.Order, now, item.Activity))];
     }
 
     private static async Task<IReadOnlyList<Outcome>> InsertAsync(
@@ -88,8 +121,7 @@ internal sealed class StoreOrders(
         var refusals = await HoldCoupons.DecideAsync(tx, Array.ConvertAll(first, item => item.Order));
         var asStored = first.Select(item => Without(item, refusals)).OfType<Item>().OrderBy(item => item.Order.Id)
             .ToArray();
-        var recoverAt = now.AddSeconds(options.RecoveryAgeSeconds);
-        var stored = (await tx.QueryAsync<Guid>(Sql, Columns(asStored, now, recoverAt))).ToHashSet();
+        var stored = await InsertFreeAsync(tx, Columns(asStored, now, options));
         var orders = asStored.Select(item => item.Order).Where(order => stored.Contains(order.Id))
             .ToDictionary(order => order.Id);
         HoldCoupons.RequireAllStored([.. asStored.Select(item => item.Order)], orders.Keys, refusals);
@@ -105,14 +137,31 @@ internal sealed class StoreOrders(
                 continue;
             }
 
-            answers[i] = new(order, now, null);
-            // The event belongs to the trace of its own request.
-            Activity.Current = Live(activity);
-            tx.Publish(
-                new OrderCreated(order.Id, order.UserId, order.TotalMinor, Order.DefaultCurrency, now), version: 1);
+            answers[i] = Stored(tx, order, now, activity);
         }
 
         return answers;
+    }
+
+    /// <returns>The ids that were free, and are stored.</returns>
+    private static async Task<HashSet<Guid>> InsertFreeAsync(Transaction<OrderingDb> tx, NpgsqlParameter[] columns)
+    {
+        await using var command = new NpgsqlCommand(FreeOnlySql, tx.Connection);
+        command.Parameters.AddRange(columns);
+        await using var reader = await command.ExecuteReaderAsync();
+        var stored = new HashSet<Guid>();
+        while (await reader.ReadAsync()) stored.Add(reader.GetGuid(0));
+        return stored;
+    }
+
+    private static Outcome Stored(
+        Transaction<OrderingDb> tx, NewOrder order, DateTimeOffset now, Activity? cause)
+    {
+        // The event belongs to the trace of its own request.
+        Activity.Current = Live(cause);
+        tx.Publish(
+            new OrderCreated(order.Id, order.UserId, order.TotalMinor, Order.DefaultCurrency, now), version: 1);
+        return new(order, now, null);
     }
 
     /// <summary>The order as it is to be stored; null where it requires the coupon that it cannot have.</summary>
@@ -126,41 +175,41 @@ internal sealed class StoreOrders(
 
     private static Activity? Live(Activity? activity) => activity is { IsStopped: false } ? activity : null;
 
-    private static object Columns(Item[] items, DateTimeOffset now, DateTimeOffset recoverAt)
+    private static NpgsqlParameter[] Columns(Item[] items, DateTimeOffset now, OrderingOptions options)
     {
         var orders = Array.ConvertAll(items, item => item.Order);
         var lines = orders.SelectMany(order => order.Lines).ToArray();
-        return new
-        {
-            Now = now,
-            RecoverAt = recoverAt,
-            Currency = Order.DefaultCurrency,
-            Ids = Array.ConvertAll(orders, order => order.Id),
-            UserIds = Array.ConvertAll(orders, order => order.UserId),
-            Subtotals = Array.ConvertAll(orders, order => order.SubtotalMinor),
-            Discounts = Array.ConvertAll(orders, order => order.DiscountMinor),
-            PaymentIds = Array.ConvertAll(orders, order => order.PaymentId),
-            CouponIds = Array.ConvertAll(orders, order => order.Coupon?.CouponId),
-            CouponCodes = Array.ConvertAll(orders, order => order.Coupon?.Code),
-            CouponsNotApplied = Array.ConvertAll(orders, order => order.CouponNotApplied),
-            Addresses = Array.ConvertAll(items, item => item.Address?.Json),
-            AddressKeys = Array.ConvertAll(items, item => item.Address?.Key),
-            Keys = Array.ConvertAll(orders, order => order.IdempotencyKey),
-            Fingerprints = Array.ConvertAll(orders, order => order.Fingerprint),
-            Hashes = Array.ConvertAll(items, item => item.ContentHash),
-            Ttls = Array.ConvertAll(orders, order => (double)order.TtlSeconds),
-            TraceIds = Array.ConvertAll(items, item => item.Activity?.TraceId.ToHexString()),
-            LineOrderIds = Array.ConvertAll(lines, line => line.OrderId),
-            ProductIds = Array.ConvertAll(lines, line => line.ProductId),
-            LineNos = Array.ConvertAll(lines, line => line.LineNo),
-            SellerIds = Array.ConvertAll(lines, line => line.SellerId),
-            Categories = Array.ConvertAll(lines, line => line.Category),
-            Names = Array.ConvertAll(lines, line => line.Name),
-            UnitPrices = Array.ConvertAll(lines, line => line.UnitPriceMinor),
-            Quantities = Array.ConvertAll(lines, line => line.Quantity),
-            LineDiscounts = Array.ConvertAll(lines, line => line.DiscountMinor),
-            Amounts = Array.ConvertAll(lines, line => line.AmountMinor),
-        };
+        return
+        [
+            Sql.Value(now, "Now"),
+            Sql.Value(now.AddSeconds(options.RecoveryAgeSeconds), "RecoverAt"),
+            Sql.Value(Order.DefaultCurrency, "Currency"),
+            Sql.Array(orders, order => order.Id, "Ids"),
+            Sql.Array(orders, order => order.UserId, "UserIds"),
+            Sql.Array(orders, order => order.SubtotalMinor, "Subtotals"),
+            Sql.Array(orders, order => order.DiscountMinor, "Discounts"),
+            Sql.Array(orders, order => order.PaymentId, "PaymentIds"),
+            Sql.Array(orders, order => order.Coupon?.CouponId, "CouponIds"),
+            Sql.Array(orders, order => order.Coupon?.Code, "CouponCodes"),
+            Sql.Array(orders, order => order.CouponNotApplied, "CouponsNotApplied"),
+            Sql.Array(items, item => item.Address?.Json, "Addresses"),
+            Sql.Array(items, item => item.Address?.Key, "AddressKeys"),
+            Sql.Array(orders, order => order.IdempotencyKey, "Keys"),
+            Sql.Array(orders, order => order.Fingerprint, "Fingerprints"),
+            Sql.Array(items, item => item.ContentHash, "Hashes"),
+            Sql.Array(orders, order => (double)order.TtlSeconds, "Ttls"),
+            Sql.Array(items, item => item.Activity?.TraceId.ToHexString(), "TraceIds"),
+            Sql.Array(lines, line => line.OrderId, "LineOrderIds"),
+            Sql.Array(lines, line => line.ProductId, "ProductIds"),
+            Sql.Array(lines, line => line.LineNo, "LineNos"),
+            Sql.Array(lines, line => line.SellerId, "SellerIds"),
+            Sql.Array(lines, line => line.Category, "Categories"),
+            Sql.Array(lines, line => line.Name, "Names"),
+            Sql.Array(lines, line => line.UnitPriceMinor, "UnitPrices"),
+            Sql.Array(lines, line => line.Quantity, "Quantities"),
+            Sql.Array(lines, line => line.DiscountMinor, "LineDiscounts"),
+            Sql.Array(lines, line => line.AmountMinor, "Amounts"),
+        ];
     }
 
     internal sealed record Item(
