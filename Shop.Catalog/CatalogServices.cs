@@ -18,8 +18,9 @@ internal static class CatalogServices
         builder.AddProductCache();
         builder.Services.AddSingleton(PopularityOptions.From(builder.Configuration));
         builder.Services.AddSingleton<Ranking>();
+        builder.Services.AddSingleton<ReserveMany>();
         builder.Services.AddSingleton(services => new SharedCommit<ReserveStock.Call, ReserveStock.Response>(
-            (calls, ct) => ReserveMany.FlushAsync(services.GetRequiredService<Database<CatalogDb>>(), calls, ct)));
+            services.GetRequiredService<ReserveMany>().FlushAsync));
         builder.Services.AddHostedService(
             services => services.GetRequiredService<SharedCommit<ReserveStock.Call, ReserveStock.Response>>());
         builder.Services.ConfigureHttpJsonOptions(

@@ -7,11 +7,17 @@ namespace Shop.Catalog.Stock;
 
 /// <summary>
 /// The transaction behind <see cref="ReserveStock"/>: locks the stock rows of all requests in the order of their ids,
-/// so that two transactions never wait for each other, decides in memory and writes all of it at once.
+/// so that two transactions never wait for each other, decides in memory and writes all of it at once. Where there
+/// should be enough for all, <see cref="ReserveAllOrNone"/> is tried first.
 /// </summary>
-internal static class ReserveMany
+internal sealed class ReserveMany(Database<CatalogDb> db, TimeProvider clock)
 {
     private const int Attempts = 5;
+
+    // Who was refused once will be again soon: what is sold out stays so for a while.
+    private static readonly TimeSpan PauseAfterRefusal = TimeSpan.FromSeconds(1);
+
+    private long _refusedAt = long.MinValue;
 
     // The sort is below the lock in the plan: rows are locked in the order of their ids. Behind a select an array has
     // the same length to every plan, so that the server keeps one instead of making one for each short array.
@@ -54,9 +60,21 @@ internal static class ReserveMany
         """;
 
     /// <summary>Commits the calls as one transaction and answers each, in order.</summary>
-    public static async Task<IReadOnlyList<ReserveStock.Response>> FlushAsync(
-        Database<CatalogDb> db, IReadOnlyList<ReserveStock.Call> calls, CancellationToken ct)
+    public async Task<IReadOnlyList<ReserveStock.Response>> FlushAsync(
+        IReadOnlyList<ReserveStock.Call> calls, CancellationToken ct)
     {
+        if (_refusedAt == long.MinValue || clock.GetElapsedTime(_refusedAt) > PauseAfterRefusal)
+        {
+            try
+            {
+                return await ReserveAllOrNone.FlushAsync(db, calls, ct);
+            }
+            catch (PostgresException e) when (ReserveAllOrNone.IsRefusal(e))
+            {
+                _refusedAt = clock.GetTimestamp(); // Now each of them gets its own verdict.
+            }
+        }
+
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -84,7 +102,9 @@ internal static class ReserveMany
         }
 
         Write(tx, stock.Values, allocation.AllTaken);
-        Publish(tx, calls, allocation.AllTaken);
+        var causes = new Dictionary<Guid, Activity?>(calls.Count);
+        foreach (var call in calls) causes.TryAdd(call.Request.OrderId, call.Cause);
+        foreach (var (request, _, _) in allocation.AllTaken) Publish(tx, request, causes[request.OrderId]);
         return answers;
     }
 
@@ -106,12 +126,7 @@ internal static class ReserveMany
         var stock = new Dictionary<Guid, Allocation.Product>(products.Length);
         while (await reader.ReadAsync(ct))
         {
-            stock.Add(reader.GetGuid(0), new(
-                reader.GetGuid(0), reader.GetGuid(2), reader.GetString(3), reader.GetString(4), reader.GetInt64(5),
-                reader.GetBoolean(6))
-            {
-                Available = reader.GetInt64(1),
-            });
+            stock.Add(reader.GetGuid(0), Allocation.Product.From(reader));
         }
 
         await reader.NextResultAsync(ct);
@@ -181,21 +196,14 @@ internal static class ReserveMany
         });
     }
 
-    private static void Publish(
-        Transaction<CatalogDb> tx, IReadOnlyList<ReserveStock.Call> calls, IReadOnlyList<Allocation.Taken> taken)
+    /// <summary>The event belongs to the trace of the call that caused it, not to that of the shared transaction.</summary>
+    public static void Publish(Transaction<CatalogDb> tx, ReserveStock.Request request, Activity? cause)
     {
-        // Each event belongs to the trace of the call that caused it, not to that of the shared transaction.
         var shared = Activity.Current;
-        var causes = new Dictionary<Guid, Activity?>(calls.Count);
-        foreach (var call in calls) causes.TryAdd(call.Request.OrderId, call.Cause);
-        foreach (var reservation in taken)
-        {
-            // A caller that has gone away has ended its span, which cannot be current again.
-            Activity.Current = causes[reservation.Request.OrderId] is { IsStopped: false } cause ? cause : shared;
-            StockLine[] lines = [.. reservation.Lines.Select(line => new StockLine(line.ProductId, line.Quantity))];
-            tx.Publish(new StockReserved(reservation.Request.OrderId, lines, tx.Now), version: 1);
-        }
-
+        // A caller that has gone away has ended its span, which cannot be current again.
+        if (cause is { IsStopped: false }) Activity.Current = cause;
+        StockLine[] lines = [.. request.Lines.Select(line => new StockLine(line.ProductId, line.Quantity))];
+        tx.Publish(new StockReserved(request.OrderId, lines, tx.Now), version: 1);
         Activity.Current = shared;
     }
 }

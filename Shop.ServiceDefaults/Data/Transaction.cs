@@ -11,7 +11,7 @@ namespace Shop.ServiceDefaults.Data;
 public sealed class Transaction<TDb>
 {
     private readonly CancellationToken _ct;
-    private readonly List<NpgsqlBatchCommand> _last = [];
+    private readonly List<(NpgsqlBatchCommand Statement, Action<NpgsqlDataReader>? Read)> _last = [];
     private readonly List<OutboxRow> _events = [];
 
     internal Transaction(NpgsqlConnection connection, TimeProvider clock, CancellationToken ct)
@@ -48,7 +48,13 @@ public sealed class Transaction<TDb>
     /// Adds a statement that goes out with the events and the COMMIT, in one round trip: what needs no answer, since a
     /// constraint fails it wherever it would be wrong.
     /// </summary>
-    public void ExecuteLast(NpgsqlBatchCommand statement) => _last.Add(statement);
+    public void ExecuteLast(NpgsqlBatchCommand statement) => _last.Add((statement, null));
+
+    /// <summary>
+    /// As <see cref="ExecuteLast"/>, with an answer: what is read counts once the transaction has committed.
+    /// </summary>
+    /// <param name="read">Called for each row.</param>
+    public void QueryLast(NpgsqlBatchCommand statement, Action<NpgsqlDataReader> read) => _last.Add((statement, read));
 
     /// <summary>
     /// Adds an event to this transaction. Its outbox row is written after all other statements, while the aggregate's
@@ -69,9 +75,21 @@ public sealed class Transaction<TDb>
     internal async Task CommitAsync()
     {
         await using var batch = new NpgsqlBatch(Connection);
-        foreach (var statement in _last) batch.BatchCommands.Add(statement);
+        foreach (var (statement, _) in _last) batch.BatchCommands.Add(statement);
         if (Published > 0) batch.BatchCommands.Add(Outbox.InsertOf(_events));
         batch.BatchCommands.Add(new("COMMIT"));
-        await batch.ExecuteNonQueryAsync(_ct);
+        await using var reader = await batch.ExecuteReaderAsync(_ct);
+
+        // Statements without rows are passed over; going behind the last one shows what has failed.
+        foreach (var (_, read) in _last)
+        {
+            if (read is null) continue;
+            while (await reader.ReadAsync(_ct)) read(reader);
+            await reader.NextResultAsync(_ct);
+        }
+
+        while (await reader.NextResultAsync(_ct))
+        {
+        }
     }
 }

@@ -49,6 +49,7 @@ internal static class CrashPoints
         [210] = "RebuildPopularity.Handle",
         [211] = "ExpireReservations:before-ask",
         [212] = "ExpireReservations:after-ask",
+        [213] = "ReserveAllOrNone.FlushAsync",
 
         // Ordering.
         [301] = "ReserveStock:before-reserve",

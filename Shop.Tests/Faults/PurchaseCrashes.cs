@@ -28,7 +28,7 @@ internal static class PurchaseCrashes
 
     public static readonly PurchaseCrash[] All =
     [
-        .. Points("catalog", [], "ReserveMany.FlushAsync"),
+        .. Points("catalog", [], "ReserveAllOrNone.FlushAsync"),
         .. Points(
             "ordering",
             ["ReserveStock:before-reserve", "ReserveStock:after-reserve", "PayInOneCall:before-start",

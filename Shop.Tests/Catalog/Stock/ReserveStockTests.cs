@@ -230,11 +230,11 @@ public sealed class ReserveStockTests(CatalogFixture shop) : IClassFixture<Catal
     public async Task A_connection_lost_at_commit_still_gives_every_caller_the_true_answer()
     {
         var product = await shop.ProductAsync(units: 3);
-        var db = shop.Db;
+        var reserving = new ReserveMany(shop.Db, TimeProvider.System);
         var lost = 0;
         using var commits = new SharedCommit<ReserveStock.Call, ReserveStock.Response>(async (calls, ct) =>
         {
-            var answers = await ReserveMany.FlushAsync(db, calls, ct);
+            var answers = await reserving.FlushAsync(calls, ct);
 
             // As a COMMIT whose answer never came: done, and not known to be.
             if (Interlocked.Exchange(ref lost, 1) == 0) throw new NpgsqlException("The connection is lost.");
@@ -264,7 +264,7 @@ public sealed class ReserveStockTests(CatalogFixture shop) : IClassFixture<Catal
             insert into reservations (order_id, status, created_at, ended_at) values (@id, 'RELEASED', now(), now())
             """,
             new { id = calls[1].Request.OrderId });
-        var deciding = ReserveMany.FlushAsync(shop.Db, calls, CancellationToken.None);
+        var deciding = new ReserveMany(shop.Db, TimeProvider.System).FlushAsync(calls, CancellationToken.None);
         await WaitForWaiterAsync(connection);
         await release.CommitAsync();
 
