@@ -55,17 +55,19 @@ internal sealed class StoreOrders(
             insert into order_transitions (order_id, version, status, cause, trace_id, at)
             select stored.id, 1, stored.status, 'placed', traced.trace_id, @Now
               from stored join unnest(@Ids, @TraceIds) as traced (id, trace_id) using (id)
-        ), attempts as (
-            insert into payment_attempts (order_id, payment_id, status, started_at)
-            select id, payment_id, 'REQUESTED', @Now from stored where payment_id is not null
         )
-        select id from stored
         """;
 
-    private const string AllOrNoneSql = $"{OrdersSql}\n{TheirRowsSql}";
+    private const string AttemptsSql = """
+        insert into payment_attempts (order_id, payment_id, status, started_at)
+        select id, payment_id, 'REQUESTED', @Now from stored where payment_id is not null
+        """;
+
+    private const string AllOrNoneSql = $"{OrdersSql}\n{TheirRowsSql}\n{AttemptsSql}";
 
     // An id that does not come back met a row of the same id or key: that is its caller's verdict alone.
-    private const string FreeOnlySql = $"{OrdersSql}\non conflict do nothing\n{TheirRowsSql}";
+    private const string FreeOnlySql =
+        $"{OrdersSql}\non conflict do nothing\n{TheirRowsSql}, attempts as ({AttemptsSql})\nselect id from stored";
 
     internal SharedCommit<Item, Outcome> Shared { get; } =
         new((items, ct) => FlushAsync(database, options, items, ct));
@@ -157,10 +159,12 @@ internal sealed class StoreOrders(
     private static Outcome Stored(
         Transaction<OrderingDb> tx, NewOrder order, DateTimeOffset now, Activity? cause)
     {
-        // The event belongs to the trace of its own request.
+        // The event belongs to the trace of its own request, the commit to that of the first.
+        var shared = Activity.Current;
         Activity.Current = Live(cause);
         tx.Publish(
             new OrderCreated(order.Id, order.UserId, order.TotalMinor, Order.DefaultCurrency, now), version: 1);
+        Activity.Current = shared;
         return new(order, now, null);
     }
 

@@ -46,7 +46,7 @@ public sealed class Transaction<TDb>
 
     /// <summary>
     /// Adds a statement that goes out with the events and the COMMIT, in one round trip: what needs no answer, since a
-    /// constraint fails it wherever it would be wrong.
+    /// constraint fails it wherever it would be wrong. It must return no rows.
     /// </summary>
     public void ExecuteLast(NpgsqlBatchCommand statement) => _last.Add((statement, null));
 
@@ -80,10 +80,9 @@ public sealed class Transaction<TDb>
         batch.BatchCommands.Add(new("COMMIT"));
         await using var reader = await batch.ExecuteReaderAsync(_ct);
 
-        // Statements without rows are passed over; going behind the last one shows what has failed.
-        foreach (var (_, read) in _last)
+        // The reader stops only where there are rows; going behind the last one shows what has failed.
+        foreach (var read in _last.Select(last => last.Read).OfType<Action<NpgsqlDataReader>>())
         {
-            if (read is null) continue;
             while (await reader.ReadAsync(_ct)) read(reader);
             await reader.NextResultAsync(_ct);
         }

@@ -83,14 +83,15 @@ internal sealed partial class EventPublisher(
         var full = new HashSet<string>();
         foreach (var stream in records.Select(record => record.Row.Stream).Distinct())
         {
-            if (await streams.LengthAsync(stream, ct) < options.MaxStreamLength)
+            var (entries, bytes) = await streams.SizeAsync(stream, ct);
+            if (entries < options.MaxStreamLength && bytes < options.MaxStreamBytes)
             {
                 if (_full.Remove(stream)) GoesOn(log, stream);
                 continue;
             }
 
             full.Add(stream);
-            if (_full.Add(stream)) Pauses(log, stream, options.MaxStreamLength);
+            if (_full.Add(stream)) Pauses(log, stream, entries, bytes);
         }
 
         if (full.Count == 0) return records.Count;
@@ -99,8 +100,9 @@ internal sealed partial class EventPublisher(
         return count;
     }
 
-    [LoggerMessage(LogLevel.Warning, "{Stream} has {Limit} entries that some group has not finished; the rest waits")]
-    private static partial void Pauses(ILogger log, string stream, long limit);
+    [LoggerMessage(
+        LogLevel.Warning, "{Stream} has {Entries} entries, {Bytes} bytes, that some group needs; the rest waits")]
+    private static partial void Pauses(ILogger log, string stream, long entries, long bytes);
 
     [LoggerMessage(LogLevel.Information, "{Stream} has room again")]
     private static partial void GoesOn(ILogger log, string stream);

@@ -32,7 +32,10 @@ public sealed class MessagingOptions
     /// A stream of this many entries, each of up to <see cref="Wire.MaxEvents"/> events, gets no more; the outbox keeps
     /// them.
     /// </summary>
-    public long MaxStreamLength { get; set; } = 100_000;
+    public long MaxStreamLength { get; set; } = 1_000_000;
+
+    /// <summary>So does one that takes this much of Redis's memory.</summary>
+    public long MaxStreamBytes { get; set; } = 512L << 20;
 
     /// <summary>How often a lease is renewed.</summary>
     public int LeaseRenewMilliseconds { get; set; } = 1_000;

@@ -64,8 +64,13 @@ public sealed class RedisStreams(Func<IConnectionMultiplexer> redis, MessagingOp
         return RunAsync("EVAL", [.. arguments], ct);
     }
 
-    internal async Task<long> LengthAsync(string stream, CancellationToken ct) =>
-        (long)await RunAsync("XLEN", [Key(stream)], ct);
+    /// <summary>How much the stream holds; the bytes are estimated from a few of its nodes.</summary>
+    internal async Task<(long Entries, long Bytes)> SizeAsync(string stream, CancellationToken ct)
+    {
+        var entries = RunAsync("XLEN", [Key(stream)], ct);
+        var bytes = await RunAsync("MEMORY", ["USAGE", Key(stream)], ct);
+        return ((long)await entries, bytes.IsNull ? 0 : (long)bytes);
+    }
 
     /// <summary>Entries that no consumer of the group was given yet.</summary>
     internal async Task<IReadOnlyList<StreamEntry>> ReadNewAsync(

@@ -4,6 +4,7 @@ namespace Shop.ServiceDefaults.Messaging;
 internal sealed class StreamPositions(RedisStreams streams, TimeProvider clock)
 {
     private const int MaxPending = 2_000;
+    private const int FoundAtOnce = 100;
     private const int MaxLooks = 5;
 
     private static readonly TimeSpan PauseBetweenLooks = TimeSpan.FromMilliseconds(20);
@@ -32,7 +33,14 @@ internal sealed class StreamPositions(RedisStreams streams, TimeProvider clock)
     private async Task<IReadOnlySet<Guid>> EventIdsAsync(string stream, string group, CancellationToken ct)
     {
         var ids = await streams.PendingAsync(stream, group, default, MaxPending * 2, ct);
-        var entries = await Task.WhenAll(ids.Select(id => streams.FindAsync(stream, id, ct)));
-        return entries.OfType<StreamEntry>().SelectMany(Wire.EventIdsOf).ToHashSet();
+        var events = new HashSet<Guid>();
+        foreach (var part in ids.Chunk(FoundAtOnce))
+        {
+            // Not all at once: what carries events goes over the same connection.
+            var entries = await Task.WhenAll(part.Select(id => streams.FindAsync(stream, id, ct)));
+            events.UnionWith(entries.OfType<StreamEntry>().SelectMany(Wire.EventIdsOf));
+        }
+
+        return events;
     }
 }

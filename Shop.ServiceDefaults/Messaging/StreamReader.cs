@@ -146,7 +146,7 @@ internal sealed partial class StreamReader<TDb>(
         {
             var left = await _batch.StoreAsync(ours, ct);
             var stored = ours.Except<Delivery>(left, ReferenceEqualityComparer.Instance);
-            ended.AddRange(stored.Where(delivery => delivery.Entry.EndOne()).Select(delivery => delivery.Entry.Id));
+            ended.AddRange(stored.Where(delivery => delivery.End()).Select(delivery => delivery.Entry.Id));
             ours = [.. left];
         }
 
@@ -157,29 +157,19 @@ internal sealed partial class StreamReader<TDb>(
     /// <summary>None: nothing for this group, so the entry is only acknowledged.</summary>
     private IReadOnlyList<Delivery> Read(StreamEntry entry)
     {
-        try
+        var types = Wire.TypesOf(entry);
+        foreach (var type in types)
         {
-            var types = Wire.TypesOf(entry);
-            foreach (var type in types)
-            {
-                if (!EventVocabulary.Knows(type) && _unknownLogged.Add(type)) UnknownType(log, type, stream, group.Name);
-            }
-
-            if (types.Length == 0 || types.Any(group.ByType.ContainsKey))
-            {
-                return Wire.Read(stream, entry, group.ByType.ContainsKey);
-            }
-        }
-        catch (FormatException e)
-        {
-            NotAnEvent(log, e, entry.Id, stream);
+            if (!EventVocabulary.Knows(type) && _unknownLogged.Add(type)) UnknownType(log, type, stream, group.Name);
         }
 
-        return [];
+        return types.Length == 0 || types.Any(group.ByType.ContainsKey)
+            ? Wire.Read(stream, entry, group.ByType.ContainsKey, e => NotAnEvent(log, e, entry.Id, stream))
+            : [];
     }
 
     private Task EndAsync(Delivery delivery) =>
-        delivery.Entry.EndOne() ? AckAsync([delivery.Entry.Id]) : Task.CompletedTask;
+        delivery.End() ? AckAsync([delivery.Entry.Id]) : Task.CompletedTask;
 
     private async Task AckAsync(IReadOnlyList<string> entryIds)
     {
@@ -199,7 +189,7 @@ internal sealed partial class StreamReader<TDb>(
     [LoggerMessage(LogLevel.Information, "{Group} reads {Stream}")]
     private static partial void Reads(ILogger log, string group, string stream);
 
-    [LoggerMessage(LogLevel.Error, "Entry {Id} of {Stream} is not an event")]
+    [LoggerMessage(LogLevel.Error, "Entry {Id} of {Stream} has what is not an event")]
     private static partial void NotAnEvent(ILogger log, Exception e, string id, string stream);
 
     [LoggerMessage(LogLevel.Warning, "{Type} on {Stream} is unknown to this version; {Group} passes over it")]

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace Shop.ServiceDefaults.Messaging;
 
@@ -32,42 +33,64 @@ internal static partial class Wire
         ((string?)entry.Find(Types))?.Split(Separator, StringSplitOptions.RemoveEmptyEntries) ?? [];
 
     /// <summary>The events of the types that are wanted.</summary>
-    /// <exception cref="FormatException">It is not one of ours.</exception>
-    public static IReadOnlyList<Delivery> Read(string stream, StreamEntry entry, Func<string, bool> wants)
+    /// <param name="unreadable">Told of what is not one of ours. It keeps none of the others from being read.</param>
+    public static IReadOnlyList<Delivery> Read(
+        string stream, StreamEntry entry, Func<string, bool> wants, Action<FormatException> unreadable)
     {
-        var wanted = Array.FindAll(ReadAll(entry), one => wants(one.Type));
-        var shared = new EntryShare(entry.Id, wanted.Length);
-        return Array.ConvertAll(wanted, one => new Delivery(shared, one.EnvelopeOn(stream), one.Payload));
+        var wanted = ReadAll(entry, Json.Default.EventJson, Json.Default.EventJsonArray, unreadable)
+            .FindAll(one => wants(one.Type));
+        var shared = new EntryShare(entry.Id, wanted.Count);
+        return wanted.ConvertAll(one => new Delivery(shared, one.EnvelopeOn(stream), one.Payload));
     }
 
-    /// <summary>The ids of its events; none if it is not one of ours.</summary>
-    public static IEnumerable<Guid> EventIdsOf(StreamEntry entry)
+    /// <summary>The ids of its events, without their payloads. What has none is left to the reader to tell.</summary>
+    public static IEnumerable<Guid> EventIdsOf(StreamEntry entry) =>
+        ReadAll(entry, Json.Default.IdJson, Json.Default.IdJsonArray, _ => { }).Select(one => one.Id);
+
+    private static List<T> ReadAll<T>(
+        StreamEntry entry, JsonTypeInfo<T> one, JsonTypeInfo<T[]> many, Action<FormatException> unreadable)
+        where T : class
     {
+        var events = (byte[]?)entry.Find(Events) ?? [];
         try
         {
-            return ReadAll(entry).Select(one => one.Id);
+            var all = JsonSerializer.Deserialize(events, many);
+            if (all is not null && !all.Contains(null)) return [.. all];
         }
-        catch (FormatException)
+        catch (JsonException)
         {
-            return []; // The reader says so, and acknowledges it.
+            // One of them at least: each is looked at by itself.
         }
+
+        return ReadOneByOne(entry.Id, events, one, unreadable);
     }
 
-    private static EventJson[] ReadAll(StreamEntry entry)
+    private static List<T> ReadOneByOne<T>(
+        string id, byte[] events, JsonTypeInfo<T> one, Action<FormatException> unreadable)
+        where T : class
     {
-        var events = (byte[]?)entry.Find(Events)
-            ?? throw new FormatException($"Entry {entry.Id} has no field '{Events}'.");
+        var readable = new List<T>();
         try
         {
-            var all = JsonSerializer.Deserialize(events, Json.Default.EventJsonArray);
-            return all is null || all.Contains(null)
-                ? throw new FormatException($"Entry {entry.Id}: the field '{Events}' has a null where an event should be.")
-                : all;
+            var elements = JsonSerializer.Deserialize(events, Json.Default.JsonElementArray) ?? [];
+            foreach (var (i, element) in elements.Index())
+            {
+                try
+                {
+                    readable.Add(element.Deserialize(one) ?? throw new JsonException("It is null."));
+                }
+                catch (JsonException e)
+                {
+                    unreadable(new($"Entry {id}, event {i}: it is not one of ours.", e));
+                }
+            }
         }
         catch (JsonException e)
         {
-            throw new FormatException($"Entry {entry.Id}: the field '{Events}' is not what it should be.", e);
+            unreadable(new($"Entry {id}: the field '{Events}' is not a list of events.", e));
         }
+
+        return readable;
     }
 
     private sealed record EventJson(
@@ -81,6 +104,8 @@ internal static partial class Wire
         public Envelope EnvelopeOn(string stream) =>
             new(Id, Slot, stream, Type, Key, Version, Time, RequestId, TraceParent);
     }
+
+    private sealed record IdJson(Guid Id);
 
     /// <summary>JSON that is part of the text around it.</summary>
     private sealed class AsItIs : JsonConverter<string>
@@ -99,6 +124,8 @@ internal static partial class Wire
         JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true)]
     [JsonSerializable(typeof(EventJson[]))]
+    [JsonSerializable(typeof(IdJson[]))]
+    [JsonSerializable(typeof(JsonElement[]))]
     private sealed partial class Json : JsonSerializerContext;
 }
 
@@ -107,7 +134,14 @@ internal readonly record struct SentEvent(OutboxRow Row, string? TraceParent);
 
 /// <summary>An event on its way to a group's handler.</summary>
 /// <param name="Entry">Its place in the stream.</param>
-internal sealed record Delivery(EntryShare Entry, Envelope Envelope, string Payload);
+internal sealed record Delivery(EntryShare Entry, Envelope Envelope, string Payload)
+{
+    private int _ended;
+
+    /// <summary>Counts once, however often it is said.</summary>
+    /// <returns>True for the last one of its entry, which can be acknowledged.</returns>
+    public bool End() => Interlocked.Exchange(ref _ended, 1) == 0 && Entry.EndOne();
+}
 
 /// <summary>An entry whose events a group handles apart, and acknowledges together.</summary>
 internal sealed class EntryShare(string id, int events)
@@ -116,7 +150,6 @@ internal sealed class EntryShare(string id, int events)
 
     public string Id => id;
 
-    /// <summary>Ends one of its events.</summary>
-    /// <returns>True for the last one: the entry can be acknowledged.</returns>
+    /// <returns>True for the last one.</returns>
     public bool EndOne() => Interlocked.Decrement(ref _open) == 0;
 }

@@ -137,6 +137,33 @@ public sealed class RelayTests(KernelDatabase databases) : KernelTests(databases
         Assert.Equal(sent.Order(), sent);
     }
 
+    [Fact]
+    public async Task A_stream_that_takes_too_much_memory_pauses_the_relay_and_loses_nothing()
+    {
+        var order = Guid.CreateVersion7();
+        await using var process = await KernelProcess.StartAsync(
+            Databases, Prefix, builder => builder.AddOutboxRelay<KernelDb>(),
+            ("Messaging:MaxStreamBytes", "30000"), ("Messaging:RelayBatch", "20"));
+
+        for (var version = 1; version <= 200; version++) await process.PublishAsync(Expired(order), version);
+        await EventuallyAsync(async () => await WaitingAsync() > 0 && await BytesAsync() >= 30_000, "paused");
+        var waiting = await WaitingAsync();
+        await Task.Delay(700); // Longer than the relay waits before it looks by itself.
+        Assert.Equal(waiting, await WaitingAsync());
+
+        var sent = new List<long>(await VersionsAsync(order));
+        while (sent.Count < 200)
+        {
+            await Redis.ExecuteAsync("XTRIM", StreamKey, "MAXLEN", 0);
+            await EventuallyAsync(async () => await LengthAsync() > 0, "went on");
+            await EventuallyAsync(
+                async () => await BytesAsync() >= 30_000 || await WaitingAsync() == 0, "paused again");
+            sent.AddRange(await VersionsAsync(order));
+        }
+
+        Assert.Equal(Enumerable.Range(1, 200).Select(version => (long)version), sent.Distinct());
+    }
+
     private void RelayAndHandler(Microsoft.Extensions.Hosting.IHostApplicationBuilder builder)
     {
         builder.AddOutboxRelay<KernelDb>();
@@ -144,6 +171,8 @@ public sealed class RelayTests(KernelDatabase databases) : KernelTests(databases
     }
 
     private async Task<long> LengthAsync() => (long)await Redis.ExecuteAsync("XLEN", StreamKey);
+
+    private async Task<long> BytesAsync() => (long)await Redis.ExecuteAsync("MEMORY", "USAGE", StreamKey);
 
     private async Task<long> WaitingAsync() => (await KernelDatabase.QueryAsync<long>(
         Databases.Main, "select count(*) from outbox where id > (select last_id from leases where name = 'relay')"))[0];
