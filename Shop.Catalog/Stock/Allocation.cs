@@ -16,7 +16,7 @@ internal sealed class Allocation(
     /// <summary>A product as it stands now; the units are counted down as requests take them.</summary>
     public sealed class Product(Guid id, Guid sellerId, string category, string name, long unitPrice, bool onSale)
     {
-        /// <summary>From a row of product, available, seller, category, name, unit price and whether it is on sale.</summary>
+        /// <summary>From a row of product, available, seller, category, name, unit price, on sale or not.</summary>
         public static Product From(NpgsqlDataReader row) => new(
             row.GetGuid(0), row.GetGuid(2), row.GetString(3), row.GetString(4), row.GetInt64(5), row.GetBoolean(6))
         {

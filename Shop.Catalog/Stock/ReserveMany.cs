@@ -196,7 +196,7 @@ internal sealed class ReserveMany(Database<CatalogDb> db, TimeProvider clock)
         });
     }
 
-    /// <summary>The event belongs to the trace of the call that caused it, not to that of the shared transaction.</summary>
+    /// <summary>The event belongs to the trace of its own call, not to that of the shared transaction.</summary>
     public static void Publish(Transaction<CatalogDb> tx, ReserveStock.Request request, Activity? cause)
     {
         var shared = Activity.Current;

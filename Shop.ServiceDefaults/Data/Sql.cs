@@ -3,8 +3,8 @@ using Npgsql;
 namespace Shop.ServiceDefaults.Data;
 
 /// <summary>
-/// Typed parameters of hand-written batches: no boxing, no guessing of types. Without names they are <c>$1</c>, <c>$2</c>
-/// in their order.
+/// Typed parameters of hand-written batches: no boxing, no guessing of types. Without names they are <c>$1</c>,
+/// <c>$2</c> and so on, in their order.
 /// </summary>
 public static class Sql
 {

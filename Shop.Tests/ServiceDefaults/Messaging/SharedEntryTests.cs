@@ -147,6 +147,29 @@ public sealed class SharedEntryTests(KernelDatabase databases) : EntryTests(data
         Assert.Empty(await EffectsAsync(poisoned));
     }
 
+    [Fact]
+    public async Task What_is_not_an_event_keeps_none_of_its_entry_from_being_handled()
+    {
+        var keys = NewKeys(2);
+        await SendAsync(tx =>
+        {
+            foreach (var key in keys) tx.Publish(Expired(key), 1);
+        });
+        var sent = (await SentAsync()).Select(one => one.GetRawText()).ToArray();
+        await Redis.ExecuteAsync("XDEL", StreamKey, Assert.Single(await EntryIdsAsync()));
+        await Redis.ExecuteAsync(
+            "XADD", StreamKey, "*", "types", "OrderExpired.v1",
+            "events", $$"""[{{sent[0]}}, null, {"id": "x"}, 7, {{sent[1]}}]""");
+        await Redis.ExecuteAsync("XADD", StreamKey, "*", "types", "OrderExpired.v1", "events", "[");
+        await Redis.ExecuteAsync("XADD", StreamKey, "*", "types", "OrderExpired.v1");
+
+        await using var process = await StartAsync(on => on.On<OrderExpired>((e, context) => RecordAsync(context)));
+
+        await EventuallyAsync(async () => (await EffectsAsync(keys)).Count == 2, "handled");
+        await EventuallyAsync(async () => await PendingAsync() == 0, "acknowledged");
+        Assert.Equal(keys, (await EffectsAsync(keys)).Select(effect => effect.Key).Order());
+    }
+
     private Task<KernelProcess> StartAsync(Action<Subscriptions<KernelDb>> subscribe) =>
         KernelProcess.StartAsync(Databases, Prefix, builder => builder.AddSubscriptions(Group, subscribe));
 
