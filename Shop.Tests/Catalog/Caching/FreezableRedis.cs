@@ -56,7 +56,15 @@ internal sealed class FreezableRedis : IAsyncDisposable
     {
         using var _ = client;
         using var redis = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        await redis.ConnectAsync(_redis, _stop.Token);
+        try
+        {
+            await redis.ConnectAsync(_redis, _stop.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return; // Stopped while a client was coming back.
+        }
+
         await Task.WhenAny(CarryAsync(client.Client, redis), CarryAsync(redis, client.Client));
     }
 
