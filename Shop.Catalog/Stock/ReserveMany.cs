@@ -17,7 +17,7 @@ internal sealed class ReserveMany(Database<CatalogDb> db, TimeProvider clock)
     // Who was refused once will be again soon: what is sold out stays so for a while.
     private static readonly TimeSpan PauseAfterRefusal = TimeSpan.FromSeconds(1);
 
-    private long _refusedAt = long.MinValue;
+    private long? _refusedAt;
 
     // The sort is below the lock in the plan: rows are locked in the order of their ids. Behind a select an array has
     // the same length to every plan, so that the server keeps one instead of making one for each short array.
@@ -63,7 +63,7 @@ internal sealed class ReserveMany(Database<CatalogDb> db, TimeProvider clock)
     public async Task<IReadOnlyList<ReserveStock.Response>> FlushAsync(
         IReadOnlyList<ReserveStock.Call> calls, CancellationToken ct)
     {
-        if (_refusedAt == long.MinValue || clock.GetElapsedTime(_refusedAt) > PauseAfterRefusal)
+        if (_refusedAt is not { } refusedAt || clock.GetElapsedTime(refusedAt) > PauseAfterRefusal)
         {
             try
             {

@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace Shop.Tests.ServiceDefaults.Messaging;
 
-/// <summary>What the tests of entries with several events share.</summary>
+/// <summary>What the tests share that send events and look at the entries of a stream.</summary>
 public abstract class EntryTests(KernelDatabase databases) : KernelTests(databases)
 {
     // A holder that a busy machine keeps from renewing is rightly taken over, and then events are sent twice.
